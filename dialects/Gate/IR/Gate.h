@@ -1,0 +1,69 @@
+//===- Gate.h - The gate dialect -------------------------------*- C++ -*-===//
+//
+// Dialect, attributes, interfaces and ops of the gate dialect.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef GATE_DIALECT_GATE_H
+#define GATE_DIALECT_GATE_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/TilingInterface.h"
+
+#include "Gate/IR/GateDialect.h.inc"
+#include "Gate/IR/GateEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "Gate/IR/GateAttrs.h.inc"
+
+namespace gate {
+
+// Upstream's AggregatedOpInterface declares its method with unqualified names.
+using llvm::SmallVector;
+using mlir::FailureOr;
+using mlir::OpBuilder;
+using mlir::Value;
+
+/// What an op costs at given sizes. FLOPs count a fused multiply-add as two;
+/// bytes are the least that must move: each operand read once, each result
+/// written once.
+struct Cost {
+  /// Multiply-adds of products, on matrix units or register tiles.
+  double contractionFlops = 0;
+  /// Other arithmetic; a transcendental counts as one.
+  double elementwiseFlops = 0;
+  double bytes = 0;
+  /// Independent pieces of work.
+  double parallelism = 1;
+};
+
+/// Size of a dim of a value, for costs.
+using SizeFunction = llvm::function_ref<int64_t(mlir::Value, int64_t)>;
+
+/// True when the shapes agree where both are static, and element types are
+/// equal: what a user may write instead of the inferred types.
+bool areCompatibleResultTypes(mlir::TypeRange inferred, mlir::TypeRange actual);
+
+/// Bytes of all tensors among `values` at the given sizes.
+double bytesOf(mlir::ValueRange values, SizeFunction sizeOf);
+/// Number of elements of a tensor value.
+double elementsOf(mlir::Value value, SizeFunction sizeOf);
+
+} // namespace gate
+
+#include "Gate/IR/GateInterfaces.h.inc"
+
+#define GET_OP_CLASSES
+#include "Gate/IR/GateOps.h.inc"
+
+#endif // GATE_DIALECT_GATE_H

@@ -1,0 +1,148 @@
+//===- GateInterfaces.td - What every gate op answers ------*- tablegen -*-===//
+//
+// The op interfaces that every feature of the compiler is written against.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef GATE_INTERFACES_TD
+#define GATE_INTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+def MeaningOpInterface : OpInterface<"MeaningOpInterface"> {
+  let cppNamespace = "::gate";
+  let description = [{
+    The op as plain `linalg`/`scf`/`arith`/`math` in the recurrent, textbook
+    form, for any float type: the oracle of all other forms. Shares no code
+    with them.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Builds the meaning at the builder's insertion point and returns one value
+      per result of the op, of the result's type. The op itself is unchanged.
+    }],
+    "::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>>", "buildMeaning",
+    (ins "::mlir::OpBuilder &":$builder)>
+  ];
+}
+
+def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
+  let cppNamespace = "::gate";
+  let description = [{
+    An op that walks over time with a state, chunk by chunk: independent over
+    some dims (batch, heads), sequential over time. A tile is what one
+    independent index sees of a run of tokens.
+  }];
+  let methods = [
+    InterfaceMethod<"Sizes of the independent dims, outermost first.",
+    "::llvm::SmallVector<::mlir::OpFoldResult>", "getParallelSizes",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc)>,
+    InterfaceMethod<"Number of tokens.",
+    "::mlir::OpFoldResult", "getTimeSize",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc)>,
+    InterfaceMethod<"Whether time runs from the last token to the first.",
+    "bool", "isReverse", (ins)>,
+    InterfaceMethod<"How many results are outputs (one value per token); the "
+                    "remaining ones are final states.",
+    "unsigned", "getNumChunkOutputs", (ins)>,
+    InterfaceMethod<[{
+      Builds the input tiles of tokens [offset, offset + size) for one
+      independent index, in the arithmetic type of the op and in the order of
+      the scan (row 0 is the first token it visits). With a static `padded` size
+      larger than `size` the tiles have that many rows and the rows past the
+      end change neither outputs nor states.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "buildInputTiles",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "::mlir::ValueRange":$parallel, "::mlir::OpFoldResult":$offset,
+         "::mlir::OpFoldResult":$size, "int64_t":$padded)>,
+    InterfaceMethod<"The state before the first token that continues to result "
+                    "`result`, or null for zeros.",
+    "::mlir::Value", "getInitialState", (ins "unsigned":$result)>,
+    InterfaceMethod<[{
+      Where result `result` holds the part of one independent index: for an
+      output the rows [offset, offset + size), for a state all of it.
+    }],
+    "void", "getResultTile",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "unsigned":$result, "::mlir::ValueRange":$parallel,
+         "::mlir::OpFoldResult":$offset, "::mlir::OpFoldResult":$size,
+         "::llvm::SmallVectorImpl<::mlir::OpFoldResult> &":$offsets,
+         "::llvm::SmallVectorImpl<::mlir::OpFoldResult> &":$sizes)>,
+    InterfaceMethod<[{
+      Rank-reduced type of a tile of `result` with `rows` tokens.
+    }],
+    "::mlir::RankedTensorType", "getResultTileType",
+    (ins "unsigned":$result, "int64_t":$rows)>,
+    InterfaceMethod<[{
+      Builds one chunk: from input tiles with a static number of rows, output
+      tiles to write and the states before it, to output tiles and the states
+      after it. Inputs are those of `buildInputTiles`.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "buildChunk",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "::mlir::ValueRange":$inputs, "::mlir::ValueRange":$outputs,
+         "::mlir::ValueRange":$states)>,
+    InterfaceMethod<"Tokens per chunk that the op prefers at its widths.",
+    "int64_t", "getPreferredChunk", (ins)>
+  ];
+}
+
+def GradientOpInterface : OpInterface<"GradientOpInterface"> {
+  let cppNamespace = "::gate";
+  let description = [{
+    The backward of an op in gate and linalg ops, so that the same passes tile
+    it. Declared here; docs/Gradients.md works one scan out by hand.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Values of the forward (operands or results) that `buildGradient` reads
+      beside the gradients; the caller decides to keep or recompute them.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "getSavedForGradient", (ins)>,
+    InterfaceMethod<[{
+      Builds the gradients of all float operands (null for others) from those
+      of the results.
+    }],
+    "::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>>", "buildGradient",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$saved,
+         "::mlir::ValueRange":$resultGradients)>
+  ];
+}
+
+def StreamingOpInterface : OpInterface<"StreamingOpInterface"> {
+  let cppNamespace = "::gate";
+  let description = [{
+    How time passes through an op, for deriving the one-token step. A step is
+    the op on one token; what an op remembers must be an operand and a result.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Given the time dim of each operand (-1: none), sets the time dim of each
+      result. Fails with a reason when the op mixes tokens without a carried
+      state, or looks ahead.
+    }],
+    "::mlir::LogicalResult", "propagateTime",
+    (ins "::llvm::ArrayRef<int64_t>":$operands,
+         "::llvm::SmallVectorImpl<int64_t> &":$results,
+         "std::string &":$reason)>
+  ];
+}
+
+def CostOpInterface : OpInterface<"CostOpInterface"> {
+  let cppNamespace = "::gate";
+  let description = [{
+    FLOPs by unit, least bytes moved and parallelism at given sizes of the
+    dims.
+  }];
+  let methods = [
+    InterfaceMethod<"Cost at the sizes that `sizeOf` gives to dims of values.",
+    "::gate::Cost", "getCost",
+    (ins "::gate::SizeFunction":$sizeOf)>
+  ];
+}
+
+#endif // GATE_INTERFACES_TD

@@ -1,0 +1,84 @@
+//===- Passes.td - Passes towards machine code -------------*- tablegen -*-===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef GATE_CONVERSION_PASSES_TD
+#define GATE_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertLinalgToVector : Pass<"gate-convert-linalg-to-vector", "::mlir::func::FuncOp"> {
+  let summary = "Lower linalg on memrefs to register-blocked vector loops";
+  let description = [{
+    Products get a register tile of rows times vectors with the accumulators as
+    loop values and fused multiply-adds; other ops a vectorised innermost loop,
+    with transposes in registers where an operand is contiguous in another dim
+    than the result. Widths that the vector does not divide are masked. Copies
+    are lowered the same way. Changes rounding: multiply-adds are fused, sums
+    over a contiguous dim are split over lanes.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "512",
+           "Width of a vector register in bits, a power of two">,
+    Option<"registers", "registers", "int64_t", "32",
+           "Number of vector registers">];
+  let dependentDialects = [
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::affine::AffineDialect", "::mlir::math::MathDialect"];
+}
+
+def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
+  let summary = "Expand transcendental functions to polynomials";
+  let description = [{
+    `math.exp2` and `math.exp` on f32 become a range reduction and a polynomial
+    of degree 6 (at most 1 and 2 units in the last place; 0 below the smallest
+    normal number, infinity above the largest); log, log1p, tanh and erf take
+    upstream's approximations. Scalars and vectors alike. f64 is left to libm.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ExportFunctions : Pass<"gate-export-functions", "::mlir::ModuleOp"> {
+  let summary = "Give public functions destinations and in-place states";
+  let description = [{
+    Public functions on tensors become functions on memrefs: one per argument,
+    then one per result that is no state. A state argument and the result of
+    the same name share one memref, which is read and overwritten.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def OutlineParallel : Pass<"gate-outline-parallel", "::mlir::ModuleOp"> {
+  let summary = "Outline parallel loops for the runtime's parallel-for";
+  let description = [{
+    The body of every `scf.forall` on buffers becomes a function over a range of
+    the flattened loop; the loop becomes a call of `gate_rt_parallel_for` with
+    the captured values in a struct on the stack. Loops inside such a body
+    become sequential.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def PlaceBuffers : Pass<"gate-place-buffers", "::mlir::ModuleOp"> {
+  let summary = "Place temporaries on the stack and in the workspace";
+  let description = [{
+    Static buffers inside parallel loops go to the stack of the task, hoisted
+    out of sequential loops; buffers at function level become parts of the
+    workspace argument, sharing bytes when their lives do not overlap. Adds
+    `<function>_workspace`, which returns the bytes needed at given dims.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
+#endif // GATE_CONVERSION_PASSES_TD

@@ -1,0 +1,161 @@
+//===- Abi.h - What compiled code and the runtime agree on -----*- C++ -*-===//
+//
+// The tables that the compiler emits for every exported function and the few
+// entry points that compiled code calls. The runtime is linked into each
+// library; the tables are plain constant data, so a check is written once in
+// the runtime and never generated.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef GATE_RUNTIME_ABI_H
+#define GATE_RUNTIME_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Bumped whenever a layout or meaning in this file changes.
+#define GATE_ABI_VERSION 1
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// What a call returns. The header of a library repeats these with the
+/// library's prefix; the numbers are fixed for good.
+enum GateStatus {
+  GATE_STATUS_OK = 0,
+  /// Null, rank, shape, element type, stride, alignment, device or overlap.
+  GATE_STATUS_INVALID_ARGUMENT = 1,
+  /// An element of an index tensor is out of its range.
+  GATE_STATUS_INVALID_DATA = 2,
+  /// This CPU lacks a feature that the library was compiled for.
+  GATE_STATUS_UNSUPPORTED_CPU = 3,
+  GATE_STATUS_OUT_OF_MEMORY = 4,
+};
+
+/// The part an argument plays in a function.
+enum GateRole {
+  GATE_ROLE_INPUT = 0,
+  GATE_ROLE_PARAMETER = 1,
+  /// A state that is read. The compiled body only ever sees the matching
+  /// GATE_ROLE_NEXT_STATE buffer: the runtime copies the state there first,
+  /// unless both are the same buffer.
+  GATE_ROLE_STATE = 2,
+  GATE_ROLE_OUTPUT = 3,
+  GATE_ROLE_NEXT_STATE = 4,
+};
+
+/// One tensor of a function, in the order of the compiled body's data table.
+struct GateArgument {
+  /// As printed in messages, e.g. "state.block0" or "ids".
+  const char *name;
+  /// Index into the pointers that the exported function received, or -1 for
+  /// a parameter whose bytes are embedded in the library.
+  int32_t group;
+  /// Position in the struct that the group points to, or -1 when the group
+  /// is the DLTensor itself.
+  int32_t member;
+  int32_t role; // GateRole
+  /// GATE_ROLE_NEXT_STATE: index of the GATE_ROLE_STATE argument it
+  /// continues (or -1: the state has no input side); otherwise -1.
+  int32_t tied;
+  uint8_t dtypeCode; // DLPack's DLDataTypeCode
+  uint8_t dtypeBits;
+  int16_t rank;
+  /// `rank` entries: a size, or -(1 + d) for the named dim number d.
+  const int64_t *shape;
+  /// `rank` entries: the names of the dims for messages, or null.
+  const char *const *dimNames;
+  /// For index data: every element must be in [0, indexBound); otherwise -1.
+  int64_t indexBound;
+  /// The bytes of an embedded parameter, or null.
+  const void *embedded;
+};
+
+/// One exported function.
+struct GateFunction {
+  /// With prefix, as the user calls it: "gla_forward".
+  const char *name;
+  int32_t argumentCount;
+  int32_t groupCount;
+  int32_t dimCount;
+  /// Names of the groups ("parameters", "ids", ...), groupCount entries.
+  const char *const *groupNames;
+  const struct GateArgument *arguments;
+  /// Names of the dims that are only known at the call, dimCount entries.
+  const char *const *dims;
+  /// The compiled code. `data` has one pointer per argument (states and their
+  /// next states both point to the next state's buffer), `dims` one size per
+  /// dim name, `workspace` is 64-byte aligned and as large as asked for.
+  void (*body)(void *const *data, const int64_t *dims, void *workspace);
+  /// Bytes of workspace that `body` needs at these sizes.
+  int64_t (*workspaceBytes)(const int64_t *dims);
+};
+
+/// One library.
+struct GateLibrary {
+  int32_t abiVersion;
+  int32_t functionCount;
+  const struct GateFunction *const *functions;
+  /// Space-separated names, in the spelling of LLVM's x86 features, of what
+  /// the code needs, e.g. "avx512f fma"; empty for any CPU.
+  const char *cpuFeatures;
+};
+
+//===----------------------------------------------------------------------===//
+// Entry points of the runtime, all hidden inside the library.
+//===----------------------------------------------------------------------===//
+
+/// Checks every argument, then runs the body. `groups` has groupCount
+/// pointers: to a DLTensor, or to a struct of DLTensor pointers. A null
+/// `workspace` makes the runtime allocate one for the length of the call.
+/// Returns a GateStatus; on failure nothing has been written.
+int32_t gate_rt_call(const struct GateLibrary *library,
+                     const struct GateFunction *function,
+                     const void *const *groups, void *workspace,
+                     size_t workspaceBytes);
+
+/// Fills every GATE_ROLE_STATE argument of `function` with zeros after
+/// checking it; `state` is the struct of DLTensor pointers.
+int32_t gate_rt_init_state(const struct GateLibrary *library,
+                           const struct GateFunction *function,
+                           const void *state);
+
+/// Bytes of workspace at the given sizes, one per dim of the function.
+int32_t gate_rt_workspace(const struct GateLibrary *library,
+                          const struct GateFunction *function,
+                          const int64_t *dims, size_t *bytes);
+
+/// The text of this thread's last failure, "" if there was none.
+const char *gate_rt_last_error(void);
+/// A constant text for a status.
+const char *gate_rt_status_string(int32_t status);
+
+/// Runs task(context, begin, end) over a partition of [0, count), on all
+/// threads of the library's pool; returns when all are done. Called by
+/// compiled code. Calls from inside a task run on the calling thread.
+void gate_rt_parallel_for(void (*task)(void *context, int64_t begin,
+                                       int64_t end),
+                          void *context, int64_t count);
+
+/// 0 restores the default: GATE_NUM_THREADS, or else the CPUs this process
+/// may use.
+int32_t gate_rt_set_num_threads(int32_t threads);
+int32_t gate_rt_num_threads(void);
+
+/// The host's own parallel-for, used instead of the pool; null restores it.
+/// `run` must call task for every part of [0, count) once and return after.
+typedef void (*GateParallelFor)(void *host,
+                                void (*task)(void *context, int64_t begin,
+                                             int64_t end),
+                                void *context, int64_t count);
+int32_t gate_rt_set_parallel_for(GateParallelFor run, void *host);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // GATE_RUNTIME_ABI_H

@@ -1,0 +1,131 @@
+//===- Passes.td - Passes on gate and linalg ---------------*- tablegen -*-===//
+//
+// In alphabetical order. Each stays at its level: tensors in, tensors out.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef GATE_TRANSFORMS_PASSES_TD
+#define GATE_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ChunkScans : Pass<"gate-chunk-scans", "::mlir::func::FuncOp"> {
+  let summary = "Rewrite scans to parallel loops over chunks of tokens";
+  let description = [{
+    Every op with the chunk interface becomes an `scf.forall` over its
+    independent dims, with the state as a loop value of an `scf.for` over chunks
+    of `chunk-size` tokens. Tokens that do not fill a chunk are padded in tiles.
+
+    Precondition: gate ops on tensors. Postcondition: no op with the chunk
+    interface. Changes rounding: sums over tokens are reassociated.
+  }];
+  let options = [
+    Option<"chunkSize", "chunk-size", "int64_t", "0",
+           "Tokens per chunk, a multiple of 16; 0 lets each op choose">];
+  let dependentDialects = [
+    "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect", "::mlir::affine::AffineDialect"];
+}
+
+def Decompose : Pass<"gate-decompose", "::mlir::func::FuncOp"> {
+  let summary = "Decompose row-wise gate ops into linalg";
+  let description = [{
+    Every gate op that implements upstream's `AggregatedOpInterface` is replaced
+    by its decomposition; an op that has neither this nor the chunk interface
+    is replaced by its meaning. Changes rounding: exponentials in base 2.
+  }];
+  let dependentDialects = [
+    "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect"];
+}
+
+def DeriveStep : Pass<"gate-derive-step", "::mlir::ModuleOp"> {
+  let summary = "Derive one-token step functions from functions over time";
+  let description = [{
+    For each public function with `gate.time` and at least one `gate.state`
+    argument, adds a function that runs the same body on one token: the time
+    dim is dropped from arguments and results. Named `step` when there is one
+    such function, `<name>_step` otherwise. An op through which time cannot be
+    followed, that mixes tokens without a carried state or that looks ahead is
+    an error that names it, when `required`; otherwise a remark, and no step is
+    made.
+  }];
+  let options = [
+    Option<"required", "required", "bool", "false",
+           "Fail when a step cannot be derived">];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def ExpandMeaning : Pass<"gate-expand-meaning", "::mlir::func::FuncOp"> {
+  let summary = "Replace gate ops by their meaning";
+  let description = [{
+    The reference path: every op with the meaning interface, nested ones
+    included, becomes plain linalg and scf in textbook form.
+  }];
+  let dependentDialects = [
+    "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect"];
+}
+
+def PackProducts : Pass<"gate-pack-products", "::mlir::func::FuncOp"> {
+  let summary = "Tile products for threads and caches and pack their right side";
+  let description = [{
+    Every contraction outside of loops becomes an `scf.forall` over row blocks;
+    inside, an `scf.for` over blocks of the reduction and over panels of
+    `panel-width` columns of the right side, which is copied to panels first.
+    With fewer than `min-rows` rows (a run-time test when the number of rows is
+    dynamic) the right side is read in place instead.
+  }];
+  let options = [
+    Option<"panelWidth", "panel-width", "int64_t", "64", "Columns of a panel">,
+    Option<"rowBlock", "row-block", "int64_t", "48", "Rows per parallel task">,
+    Option<"depthBlock", "depth-block", "int64_t", "512",
+           "Reduction steps between passes over the result">,
+    Option<"minRows", "min-rows", "int64_t", "12",
+           "Rows from which packing pays">];
+  let dependentDialects = [
+    "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+    "::mlir::affine::AffineDialect"];
+}
+
+def PromoteFloat : Pass<"gate-promote-float", "::mlir::ModuleOp"> {
+  let summary = "Compute everything in f64";
+  let description = [{
+    Turns every float type into f64, in signatures and bodies; constants keep
+    the value that they have in the user's type. For the reference path, after
+    `gate-expand-meaning`.
+  }];
+}
+
+def RefineShapes : Pass<"gate-refine-shapes", "::mlir::func::FuncOp"> {
+  let summary = "Propagate static sizes through gate ops";
+  let description = [{
+    An operand that is a `tensor.cast` from a more static type is replaced by
+    the cast's source and the result types are inferred again; a cast back
+    keeps the users valid until they are refined too.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def TileParallel : Pass<"gate-tile-parallel", "::mlir::func::FuncOp"> {
+  let summary = "Tile linalg ops outside of loops for threads";
+  let description = [{
+    Every linalg op at function level becomes an `scf.forall` over blocks of its
+    outermost parallel dims of about `tile-elements` elements.
+  }];
+  let options = [
+    Option<"tileElements", "tile-elements", "int64_t", "16384",
+           "Iterations per task">];
+  let dependentDialects = [
+    "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect"];
+}
+
+#endif // GATE_TRANSFORMS_PASSES_TD

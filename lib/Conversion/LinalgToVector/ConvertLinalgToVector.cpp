@@ -1,0 +1,80 @@
+//===- ConvertLinalgToVector.cpp - Linalg on memrefs to vector loops ------===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "LoopEmitter.h"
+#include "gate/Conversion/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace gate {
+#define GEN_PASS_DEF_CONVERTLINALGTOVECTOR
+#include "gate/Conversion/Passes.h.inc"
+} // namespace gate
+
+using namespace mlir;
+using namespace gate;
+
+/// A copy as an elementwise op, or nothing where source and target are one.
+static void rewriteCopy(RewriterBase &rewriter, memref::CopyOp copy) {
+  rewriter.setInsertionPoint(copy);
+  if (copy.getSource() == copy.getTarget())
+    return rewriter.eraseOp(copy);
+  auto type = cast<MemRefType>(copy.getTarget().getType());
+  AffineMap map = rewriter.getMultiDimIdentityMap(type.getRank());
+  linalg::GenericOp::create(
+      rewriter, copy.getLoc(), ValueRange{copy.getSource()},
+      ValueRange{copy.getTarget()}, ArrayRef<AffineMap>{map, map},
+      SmallVector<utils::IteratorType>(type.getRank(),
+                                       utils::IteratorType::parallel),
+      [](OpBuilder &b, Location loc, ValueRange args) {
+        linalg::YieldOp::create(b, loc, args[0]);
+      });
+  rewriter.eraseOp(copy);
+}
+
+namespace {
+struct ConvertLinalgToVector
+    : gate::impl::ConvertLinalgToVectorBase<ConvertLinalgToVector> {
+  using gate::impl::ConvertLinalgToVectorBase<
+      ConvertLinalgToVector>::ConvertLinalgToVectorBase;
+
+  void runOnOperation() override {
+    if (vectorBits < 128 || (vectorBits & (vectorBits - 1)) || registers < 8) {
+      getOperation().emitError() << "expects vector-bits to be a power of two of "
+                                    "at least 128 and at least 8 registers";
+      return signalPassFailure();
+    }
+    IRRewriter rewriter(&getContext());
+    SmallVector<memref::CopyOp> copies;
+    getOperation().walk([&](memref::CopyOp op) { copies.push_back(op); });
+    for (memref::CopyOp op : copies)
+      rewriteCopy(rewriter, op);
+    SmallVector<linalg::LinalgOp> ops;
+    getOperation().walk([&](linalg::LinalgOp op) {
+      if (op.hasPureBufferSemantics())
+        ops.push_back(op);
+    });
+    VectorMachine machine{vectorBits, registers};
+    for (linalg::LinalgOp op : ops) {
+      if (succeeded(lowerProduct(rewriter, op, machine)) ||
+          succeeded(lowerRows(rewriter, op, machine))) {
+        rewriter.eraseOp(op);
+        continue;
+      }
+      rewriter.setInsertionPoint(op);
+      if (failed(linalg::linalgOpToLoops(rewriter, op))) {
+        op.emitError("cannot be lowered to loops");
+        return signalPassFailure();
+      }
+      rewriter.eraseOp(op);
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,86 @@
+//===- Internal.h - Shared by the files of the runtime ---------*- C++ -*-===//
+//
+// Failure messages, the check of a call's arguments and the check of the CPU.
+// No file of the runtime may need the C++ library: libc and threads only.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef GATE_LIB_RUNTIME_INTERNAL_H
+#define GATE_LIB_RUNTIME_INTERNAL_H
+
+#include "gate/Runtime/Abi.h"
+#include "gate/Runtime/DLPack.h"
+
+namespace gate::runtime {
+
+/// Writes the text of a failure into this thread's buffer, which
+/// gate_rt_last_error returns. Text that does not fit is cut.
+class Message {
+public:
+  /// Starts with "caller: ".
+  explicit Message(const char *caller);
+  Message &add(const char *format, ...) __attribute__((format(printf, 2, 3)));
+  /// Adds "[1, 2, 3]"; a long list ends in "...".
+  Message &addList(const int64_t *values, int32_t count);
+
+private:
+  size_t length = 0;
+};
+
+/// The part of memory that an argument occupies.
+struct Span {
+  uintptr_t begin;
+  uint64_t bytes;
+};
+
+/// Checks the arguments of one call, in the order of the data table, and
+/// collects their addresses and the sizes of the named dims.
+class ArgumentCheck {
+public:
+  /// `spans` has argumentCount entries; `dims` and `binders` dimCount.
+  ArgumentCheck(const GateFunction &function, Span *spans, int64_t *dims,
+                int32_t *binders);
+
+  /// Null, element type, rank, shape, strides, device, alignment.
+  int32_t checkTensor(int32_t index, const DLTensor *tensor);
+  /// Takes the bytes of an embedded parameter, which need no check.
+  void useEmbedded(int32_t index);
+  /// No tensor that is written may share memory with another one, except a
+  /// next state with its own state. Needs all spans.
+  int32_t checkOverlap();
+  /// The elements of index data. Needs the tensor's own check.
+  int32_t checkIndices(int32_t index, const DLTensor &tensor);
+  /// A workspace given by the caller, of `bytes` where `needed` are used.
+  int32_t checkWorkspace(const void *workspace, uint64_t bytes,
+                         uint64_t needed);
+
+private:
+  Message start(int32_t index) const;
+  int32_t checkShape(int32_t index, const DLTensor &tensor);
+  int32_t checkLayout(int32_t index, const DLTensor &tensor);
+  int32_t failShape(int32_t index, const DLTensor &tensor,
+                    int32_t position) const;
+  bool mayShare(int32_t index, int32_t other) const;
+
+  const GateFunction &function;
+  Span *spans;
+  int64_t *dims;
+  /// The argument that fixed the size of each dim, or -1.
+  int32_t *binders;
+};
+
+inline bool isWritten(const GateArgument &argument) {
+  return argument.role == GATE_ROLE_OUTPUT ||
+         argument.role == GATE_ROLE_NEXT_STATE;
+}
+
+/// GATE_STATUS_OK when this CPU and its system have every feature that the
+/// library was compiled for. The answer is kept for later calls.
+int32_t checkCpu(const GateLibrary &library, const char *caller);
+
+} // namespace gate::runtime
+
+#endif // GATE_LIB_RUNTIME_INTERNAL_H

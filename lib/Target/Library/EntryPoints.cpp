@@ -1,0 +1,368 @@
+//===- EntryPoints.cpp - The exported functions of a library --------------===//
+//
+// The tables follow the structs of gate/Runtime/Abi.h member by member; both
+// must change together.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Target/Library/EntryPoints.h"
+
+#include "ElementTypes.h"
+
+#include "gate/Target/Library/Json.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace gate;
+using namespace llvm;
+
+namespace {
+/// Where an argument is found in a call.
+struct Place {
+  int32_t group = -1;
+  int32_t member = -1;
+};
+
+class EntryPointBuilder {
+public:
+  EntryPointBuilder(Module &module, const LibrarySignature &library)
+      : module(module), context(module.getContext()), library(library),
+        layout(computeLayout(library)), pointer(PointerType::get(context, 0)),
+        i8(Type::getInt8Ty(context)), i16(Type::getInt16Ty(context)),
+        i32(Type::getInt32Ty(context)), i64(Type::getInt64Ty(context)) {}
+
+  void build();
+
+private:
+  // Constants.
+  Constant *addConstant(Constant *value, MaybeAlign align = std::nullopt);
+  Constant *addString(StringRef text);
+  Constant *addPointers(ArrayRef<Constant *> values);
+  Constant *addStrings(ArrayRef<std::string> texts);
+  Constant *null() { return ConstantPointerNull::get(pointer); }
+  Constant *number(IntegerType *type, int64_t value) {
+    return ConstantInt::getSigned(type, value);
+  }
+
+  // Tables.
+  Constant *argumentEntry(const FunctionSignature &function, int32_t index,
+                          Place place, int32_t tied);
+  Constant *addFunctionTable(StringRef name, const FunctionSignature &function,
+                             ArrayRef<Constant *> arguments,
+                             ArrayRef<std::string> groups, bool hasCode);
+  Constant *addCallTable(size_t index);
+  Constant *addInitStateTable(size_t index);
+
+  // Functions.
+  Function *declareRuntime(StringRef name, Type *result,
+                           ArrayRef<Type *> parameters);
+  Function *addExported(StringRef name, Type *result,
+                        ArrayRef<Type *> parameters);
+  void addForward(StringRef name, StringRef runtimeName, Type *result,
+                  ArrayRef<Type *> parameters);
+  void addConstantFunction(StringRef name, Constant *value);
+  void addCall(size_t index, Constant *table);
+  void addWorkspaceQuery(size_t index, Constant *table);
+  void addInitState(size_t index);
+
+  Module &module;
+  LLVMContext &context;
+  const LibrarySignature &library;
+  LibraryLayout layout;
+  PointerType *pointer;
+  IntegerType *i8, *i16, *i32, *i64;
+  GlobalVariable *libraryTable = nullptr;
+  StringMap<Constant *> strings;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
+
+Constant *EntryPointBuilder::addConstant(Constant *value, MaybeAlign align) {
+  auto *global =
+      new GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                         GlobalValue::PrivateLinkage, value, "gate.constant");
+  global->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+  global->setAlignment(align);
+  return global;
+}
+
+Constant *EntryPointBuilder::addString(StringRef text) {
+  Constant *&entry = strings[text];
+  if (!entry)
+    entry = addConstant(ConstantDataArray::getString(context, text), Align(1));
+  return entry;
+}
+
+Constant *EntryPointBuilder::addPointers(ArrayRef<Constant *> values) {
+  if (values.empty())
+    return null();
+  return addConstant(
+      ConstantArray::get(ArrayType::get(pointer, values.size()), values));
+}
+
+Constant *EntryPointBuilder::addStrings(ArrayRef<std::string> texts) {
+  SmallVector<Constant *> values;
+  for (const std::string &text : texts)
+    values.push_back(addString(text));
+  return addPointers(values);
+}
+
+//===----------------------------------------------------------------------===//
+// Tables
+//===----------------------------------------------------------------------===//
+
+/// A GateArgument.
+Constant *EntryPointBuilder::argumentEntry(const FunctionSignature &function,
+                                           int32_t index, Place place,
+                                           int32_t tied) {
+  const TensorSignature &tensor = function.tensors[index];
+  const ElementTypeInfo &type = elementTypeInfo(tensor.type);
+  SmallVector<int64_t> shape;
+  std::vector<std::string> dimNames = tensor.dims;
+  dimNames.resize(tensor.shape.size());
+  bool hasNames = false;
+  for (size_t i = 0; i < tensor.shape.size(); ++i) {
+    int64_t size = tensor.shape[i];
+    if (size < 0)
+      size = -1 - static_cast<int64_t>(find(function.dims, tensor.dims[i]) -
+                                       function.dims.begin());
+    shape.push_back(size);
+    hasNames |= !dimNames[i].empty();
+  }
+  std::string name = qualifiedName(tensor);
+  if (place.group >= 0 && place.member < 0)
+    for (const Group &group :
+         layout.functions[&function - library.functions.data()].groups)
+      if (group.kind == GroupKind::Tensor && group.members.front() == index)
+        name = group.name;
+  Constant *embedded =
+      tensor.embedded.empty()
+          ? null()
+          : addConstant(ConstantDataArray::getRaw(tensor.embedded,
+                                                  tensor.embedded.size(), i8),
+                        Align(64));
+  return ConstantStruct::getAnon(
+      {addString(name), number(i32, place.group), number(i32, place.member),
+       number(i32, tensor.role), number(i32, tied), number(i8, type.code),
+       number(i8, type.bits), number(i16, static_cast<int64_t>(shape.size())),
+       shape.empty() ? null()
+                     : addConstant(ConstantDataArray::get(
+                           context, ArrayRef<int64_t>(shape))),
+       hasNames ? addStrings(dimNames) : null(), number(i64, tensor.indexBound),
+       embedded});
+}
+
+/// A GateFunction.
+Constant *EntryPointBuilder::addFunctionTable(StringRef name,
+                                              const FunctionSignature &function,
+                                              ArrayRef<Constant *> arguments,
+                                              ArrayRef<std::string> groups,
+                                              bool hasCode) {
+  Constant *argumentTable = null();
+  if (!arguments.empty())
+    argumentTable = addConstant(ConstantArray::get(
+        ArrayType::get(arguments.front()->getType(), arguments.size()),
+        arguments));
+  Constant *body = null(), *workspace = null();
+  if (hasCode) {
+    body = declareRuntime(function.bodySymbol, Type::getVoidTy(context),
+                          {pointer, pointer, pointer});
+    workspace = declareRuntime(function.workspaceSymbol, i64, {pointer});
+  }
+  return addConstant(ConstantStruct::getAnon(
+      {addString(name), number(i32, static_cast<int64_t>(arguments.size())),
+       number(i32, static_cast<int64_t>(groups.size())),
+       number(i32, static_cast<int64_t>(function.dims.size())),
+       addStrings(groups), argumentTable, addStrings(function.dims), body,
+       workspace}));
+}
+
+/// The table of an exported function.
+Constant *EntryPointBuilder::addCallTable(size_t index) {
+  const FunctionSignature &function = library.functions[index];
+  std::vector<Place> places(function.tensors.size());
+  std::vector<std::string> groupNames;
+  for (const Group &group : layout.functions[index].groups) {
+    int32_t position = static_cast<int32_t>(groupNames.size());
+    groupNames.push_back(group.name);
+    for (size_t i = 0; i < group.members.size(); ++i)
+      if (group.members[i] >= 0)
+        places[group.members[i]] = {position, group.kind == GroupKind::Tensor
+                                                  ? -1
+                                                  : static_cast<int32_t>(i)};
+  }
+  SmallVector<Constant *> arguments;
+  for (size_t i = 0; i < places.size(); ++i)
+    arguments.push_back(argumentEntry(function, static_cast<int32_t>(i),
+                                      places[i], function.tensors[i].tied));
+  return addFunctionTable(layout.functions[index].symbol, function, arguments,
+                          groupNames, /*hasCode=*/true);
+}
+
+/// The table of a function's init_state: its states alone, under the name
+/// that its messages should have.
+Constant *EntryPointBuilder::addInitStateTable(size_t index) {
+  const FunctionSignature &function = library.functions[index];
+  SmallVector<Constant *> arguments;
+  for (const Group &group : layout.functions[index].groups) {
+    if (group.kind != GroupKind::State)
+      continue;
+    for (size_t i = 0; i < group.members.size(); ++i)
+      if (group.members[i] >= 0)
+        arguments.push_back(argumentEntry(function, group.members[i],
+                                          {0, static_cast<int32_t>(i)}, -1));
+  }
+  return addFunctionTable(layout.functions[index].initStateSymbol, function,
+                          arguments, {"state"}, /*hasCode=*/false);
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// A function that another object of the same library defines.
+Function *EntryPointBuilder::declareRuntime(StringRef name, Type *result,
+                                            ArrayRef<Type *> parameters) {
+  FunctionCallee callee = module.getOrInsertFunction(
+      name, FunctionType::get(result, parameters, /*isVarArg=*/false));
+  auto *function = cast<Function>(callee.getCallee());
+  function->setVisibility(GlobalValue::HiddenVisibility);
+  function->setDSOLocal(true);
+  return function;
+}
+
+Function *EntryPointBuilder::addExported(StringRef name, Type *result,
+                                         ArrayRef<Type *> parameters) {
+  auto *function = Function::Create(
+      FunctionType::get(result, parameters, /*isVarArg=*/false),
+      GlobalValue::ExternalLinkage, name, module);
+  function->addFnAttr(Attribute::NoUnwind);
+  BasicBlock::Create(context, "entry", function);
+  return function;
+}
+
+/// An exported function that hands its arguments on to the runtime.
+void EntryPointBuilder::addForward(StringRef name, StringRef runtimeName,
+                                   Type *result, ArrayRef<Type *> parameters) {
+  Function *function =
+      addExported(library.prefix + "_" + name.str(), result, parameters);
+  IRBuilder<> builder(&function->getEntryBlock());
+  SmallVector<Value *> arguments;
+  for (Argument &argument : function->args())
+    arguments.push_back(&argument);
+  builder.CreateRet(builder.CreateCall(
+      declareRuntime(runtimeName, result, parameters), arguments));
+}
+
+void EntryPointBuilder::addConstantFunction(StringRef name, Constant *value) {
+  Function *function =
+      addExported(library.prefix + "_" + name.str(), value->getType(), {});
+  IRBuilder<>(&function->getEntryBlock()).CreateRet(value);
+}
+
+/// Stores `values` in an array on the stack.
+static Value *packValues(IRBuilder<> &builder, Type *type,
+                         ArrayRef<Value *> values) {
+  ArrayType *arrayType = ArrayType::get(type, values.size());
+  Value *array = builder.CreateAlloca(arrayType);
+  for (size_t i = 0; i < values.size(); ++i)
+    builder.CreateStore(
+        values[i], builder.CreateConstInBoundsGEP2_64(arrayType, array, 0, i));
+  return array;
+}
+
+void EntryPointBuilder::addCall(size_t index, Constant *table) {
+  const FunctionLayout &call = layout.functions[index];
+  SmallVector<Type *> parameters(call.groups.size() + 1, pointer);
+  parameters.push_back(i64);
+  Function *function = addExported(call.symbol, i32, parameters);
+  SmallVector<Value *> groups;
+  for (size_t i = 0; i < call.groups.size(); ++i) {
+    function->getArg(i)->setName(call.groups[i].identifier);
+    groups.push_back(function->getArg(i));
+  }
+  Value *workspace = function->getArg(call.groups.size());
+  Value *workspaceBytes = function->getArg(call.groups.size() + 1);
+  IRBuilder<> builder(&function->getEntryBlock());
+  Value *array = packValues(builder, pointer, groups);
+  Function *runtime = declareRuntime("gate_rt_call", i32,
+                                     {pointer, pointer, pointer, pointer, i64});
+  builder.CreateRet(builder.CreateCall(
+      runtime, {libraryTable, table, array, workspace, workspaceBytes}));
+}
+
+void EntryPointBuilder::addWorkspaceQuery(size_t index, Constant *table) {
+  const FunctionLayout &call = layout.functions[index];
+  SmallVector<Type *> parameters(call.dims.size(), i64);
+  parameters.push_back(pointer);
+  Function *function = addExported(call.workspaceSymbol, i32, parameters);
+  SmallVector<Value *> dims;
+  for (size_t i = 0; i < call.dims.size(); ++i)
+    dims.push_back(function->getArg(i));
+  IRBuilder<> builder(&function->getEntryBlock());
+  Value *array = packValues(builder, i64, dims);
+  Function *runtime = declareRuntime("gate_rt_workspace", i32,
+                                     {pointer, pointer, pointer, pointer});
+  builder.CreateRet(builder.CreateCall(
+      runtime, {libraryTable, table, array, function->getArg(dims.size())}));
+}
+
+void EntryPointBuilder::addInitState(size_t index) {
+  const FunctionLayout &call = layout.functions[index];
+  if (call.initStateSymbol.empty() || module.getFunction(call.initStateSymbol))
+    return;
+  Function *function = addExported(call.initStateSymbol, i32, {pointer});
+  IRBuilder<> builder(&function->getEntryBlock());
+  Function *runtime =
+      declareRuntime("gate_rt_init_state", i32, {pointer, pointer, pointer});
+  builder.CreateRet(builder.CreateCall(
+      runtime, {libraryTable, addInitStateTable(index), function->getArg(0)}));
+}
+
+void EntryPointBuilder::build() {
+  SmallVector<Constant *> tables;
+  for (size_t i = 0; i < library.functions.size(); ++i)
+    tables.push_back(addCallTable(i));
+  libraryTable = cast<GlobalVariable>(addConstant(ConstantStruct::getAnon(
+      {number(i32, GATE_ABI_VERSION),
+       number(i32, static_cast<int64_t>(tables.size())), addPointers(tables),
+       addString(library.cpuFeatures)})));
+  for (size_t i = 0; i < library.functions.size(); ++i) {
+    addCall(i, tables[i]);
+    addWorkspaceQuery(i, tables[i]);
+    addInitState(i);
+  }
+  addForward("status_string", "gate_rt_status_string", pointer, {i32});
+  addForward("last_error", "gate_rt_last_error", pointer, {});
+  addForward("set_num_threads", "gate_rt_set_num_threads", i32, {i32});
+  addForward("num_threads", "gate_rt_num_threads", i32, {});
+  addForward("set_parallel_for", "gate_rt_set_parallel_for", i32,
+             {pointer, pointer});
+  addConstantFunction("signature", addString(printSignatureJson(library)));
+  addConstantFunction("version", addString(library.compiler));
+  addConstantFunction("abi_version", number(i32, GATE_ABI_VERSION));
+}
+
+std::unique_ptr<Module> gate::buildEntryPoints(LLVMContext &context,
+                                               const LibrarySignature &library,
+                                               const Triple &triple,
+                                               const DataLayout &layout) {
+  assert(layout.getPointerSize() == 8 && "the tables have 64-bit pointers");
+  auto module =
+      std::make_unique<Module>(library.prefix + "_entry_points", context);
+  module->setTargetTriple(triple);
+  module->setDataLayout(layout);
+  module->setPICLevel(PICLevel::BigPIC);
+  EntryPointBuilder(*module, library).build();
+  return module;
+}

@@ -1,0 +1,139 @@
+//===- EntryPointsTest.cpp - Module of the entry points -------------------===//
+//
+// The module must verify, export what the header declares and nothing
+// else, and lay its tables out as the runtime's structs.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Target/Library/EntryPoints.h"
+
+#include "TestSignature.h"
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DataLayout.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+
+using namespace gate;
+using namespace gate::test;
+
+namespace {
+class EntryPointsTest : public testing::Test {
+protected:
+  EntryPointsTest()
+      : layout("e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-"
+               "n8:16:32:64-S128"),
+        module(buildEntryPoints(context, testSignature(),
+                                llvm::Triple("x86_64-unknown-linux-gnu"),
+                                layout)) {}
+
+  llvm::LLVMContext context;
+  llvm::DataLayout layout;
+  std::unique_ptr<llvm::Module> module;
+};
+} // namespace
+
+TEST_F(EntryPointsTest, Verifies) {
+  EXPECT_FALSE(llvm::verifyModule(*module, &llvm::errs()));
+}
+
+TEST_F(EntryPointsTest, ExportsWhatTheHeaderDeclares) {
+  std::vector<std::string> exported;
+  for (const llvm::Function &function : *module) {
+    if (function.isDeclaration())
+      EXPECT_TRUE(function.hasHiddenVisibility()) << function.getName().str();
+    else
+      exported.push_back(function.getName().str());
+  }
+  for (const llvm::GlobalVariable &global : module->globals())
+    EXPECT_TRUE(global.hasPrivateLinkage());
+  EXPECT_EQ(exported, exportedSymbols(testSignature()));
+}
+
+TEST_F(EntryPointsTest, RefersToBodiesAndRuntime) {
+  for (const char *name :
+       {"body_forward", "workspace_forward", "body_step", "workspace_step",
+        "gate_rt_call", "gate_rt_workspace", "gate_rt_init_state"})
+    EXPECT_TRUE(module->getFunction(name)) << name;
+}
+
+TEST_F(EntryPointsTest, EmbeddedBytesAreAligned) {
+  bool found = false;
+  for (const llvm::GlobalVariable &global : module->globals()) {
+    const auto *data =
+        llvm::dyn_cast<llvm::ConstantDataSequential>(global.getInitializer());
+    if (!data || data->getRawDataValues() != std::string(16, 'e'))
+      continue;
+    found = true;
+    EXPECT_GE(global.getAlign().valueOrOne().value(), 64u);
+  }
+  EXPECT_TRUE(found);
+}
+
+/// Offsets of the members of a struct type of the module.
+static std::vector<uint64_t> offsets(const llvm::DataLayout &layout,
+                                     llvm::StructType *type) {
+  const llvm::StructLayout *structLayout = layout.getStructLayout(type);
+  std::vector<uint64_t> result;
+  for (unsigned i = 0; i < type->getNumElements(); ++i)
+    result.push_back(structLayout->getElementOffset(i));
+  result.push_back(layout.getTypeAllocSize(type));
+  return result;
+}
+
+TEST_F(EntryPointsTest, TablesMatchTheStructs) {
+  std::vector<uint64_t> argument = {offsetof(GateArgument, name),
+                                    offsetof(GateArgument, group),
+                                    offsetof(GateArgument, member),
+                                    offsetof(GateArgument, role),
+                                    offsetof(GateArgument, tied),
+                                    offsetof(GateArgument, dtypeCode),
+                                    offsetof(GateArgument, dtypeBits),
+                                    offsetof(GateArgument, rank),
+                                    offsetof(GateArgument, shape),
+                                    offsetof(GateArgument, dimNames),
+                                    offsetof(GateArgument, indexBound),
+                                    offsetof(GateArgument, embedded),
+                                    sizeof(GateArgument)};
+  std::vector<uint64_t> function = {offsetof(GateFunction, name),
+                                    offsetof(GateFunction, argumentCount),
+                                    offsetof(GateFunction, groupCount),
+                                    offsetof(GateFunction, dimCount),
+                                    offsetof(GateFunction, groupNames),
+                                    offsetof(GateFunction, arguments),
+                                    offsetof(GateFunction, dims),
+                                    offsetof(GateFunction, body),
+                                    offsetof(GateFunction, workspaceBytes),
+                                    sizeof(GateFunction)};
+  std::vector<uint64_t> library = {
+      offsetof(GateLibrary, abiVersion), offsetof(GateLibrary, functionCount),
+      offsetof(GateLibrary, functions), offsetof(GateLibrary, cpuFeatures),
+      sizeof(GateLibrary)};
+  int arguments = 0, functions = 0, libraries = 0;
+  for (const llvm::GlobalVariable &global : module->globals()) {
+    llvm::Type *type = global.getValueType();
+    if (auto *array = llvm::dyn_cast<llvm::ArrayType>(type))
+      type = array->getElementType();
+    auto *structType = llvm::dyn_cast<llvm::StructType>(type);
+    if (!structType)
+      continue;
+    std::vector<uint64_t> found = offsets(layout, structType);
+    arguments += found == argument;
+    functions += found == function;
+    libraries += found == library;
+  }
+  // Two functions and their init_state.
+  EXPECT_EQ(arguments, 3);
+  EXPECT_EQ(functions, 3);
+  EXPECT_EQ(libraries, 1);
+}

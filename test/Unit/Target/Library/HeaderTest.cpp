@@ -1,0 +1,115 @@
+//===- HeaderTest.cpp - Text of the C header ------------------------------===//
+//
+// Checks the parts a caller depends on; that the whole compiles as C and
+// C++ is checked here with the compilers at hand.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Target/Library/Header.h"
+
+#include "TestSignature.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <gtest/gtest.h>
+
+using namespace gate;
+using namespace gate::test;
+using llvm::StringRef;
+
+static bool contains(const std::string &text, StringRef part) {
+  return StringRef(text).contains(part);
+}
+
+TEST(HeaderTest, Declarations) {
+  std::string text = printHeader(testSignature());
+  EXPECT_TRUE(contains(text, "#ifndef GLA_H\n#define GLA_H\n"));
+  EXPECT_TRUE(contains(text, "gla_status gla_forward(\n"
+                             "    const gla_parameters *parameters,\n"
+                             "    const DLTensor *ids,\n"
+                             "    const gla_state *state,\n"
+                             "    DLTensor *logits,\n"
+                             "    const gla_state *next_state,\n"
+                             "    void *workspace,\n"
+                             "    size_t workspace_bytes);\n"));
+  EXPECT_TRUE(contains(text, "gla_status gla_forward_workspace_bytes(int64_t "
+                             "B, int64_t T, size_t *bytes);"));
+  EXPECT_TRUE(
+      contains(text, "gla_status gla_init_state(const gla_state *state);"));
+  EXPECT_TRUE(contains(text, "GLA_STATUS_INVALID_DATA = 2,"));
+}
+
+TEST(HeaderTest, EveryFunctionIsDeclared) {
+  std::string text = printHeader(testSignature());
+  for (const char *name :
+       {"status_string", "last_error", "set_num_threads", "num_threads",
+        "set_parallel_for", "signature", "version", "abi_version"})
+    EXPECT_TRUE(contains(text, std::string("gla_") + name + "(")) << name;
+}
+
+TEST(HeaderTest, Documentation) {
+  std::string text = printHeader(testSignature());
+  EXPECT_TRUE(contains(text, "in: int32 [B, T], values in [0, 256)"));
+  EXPECT_TRUE(contains(text, "out: float32 [B, T, d = 4]"));
+  EXPECT_TRUE(contains(text, "  /* blocks.0.wq: float32 [d = 4] */\n"
+                             "  const DLTensor *blocks_0_wq;"));
+  EXPECT_TRUE(contains(text, "Needs a CPU with avx2 fma."));
+}
+
+TEST(HeaderTest, NoStates) {
+  LibrarySignature library = testSignature();
+  library.functions.resize(1);
+  library.functions[0].tensors.resize(1);
+  std::string text = printHeader(library);
+  EXPECT_FALSE(contains(text, "gla_init_state"));
+  EXPECT_FALSE(contains(text, "gla_parameters"));
+  EXPECT_TRUE(contains(text, "gla_tensor_i32("));
+  EXPECT_FALSE(contains(text, "gla_tensor_f32("));
+}
+
+TEST(HeaderTest, NamesCannotEndComments) {
+  LibrarySignature library = testSignature();
+  library.functions[0].tensors[0].name = "*/ int x; /*";
+  std::string text = printHeader(library);
+  EXPECT_FALSE(contains(text, "*/ int x"));
+  EXPECT_TRUE(contains(text, "* / int x; / *"));
+}
+
+/// Compiles a file that includes the header twice; skipped where the machine
+/// has no such compiler.
+static void expectCompiles(StringRef compiler, StringRef language,
+                           StringRef standard) {
+  llvm::ErrorOr<std::string> program = llvm::sys::findProgramByName(compiler);
+  if (!program)
+    GTEST_SKIP() << "no " << compiler.str();
+  llvm::SmallString<128> path;
+  ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("gla", "h", path));
+  std::error_code error;
+  {
+    llvm::raw_fd_ostream stream(path, error);
+    stream << printHeader(testSignature());
+    stream << printHeader(testSignature());
+    stream << "int use(void);\nint use(void) { int64_t shape[1]; "
+              "float data[1]; shape[0] = 1; "
+              "return gla_tensor_f32(data, 1, shape).ndim; }\n";
+  }
+  std::string standardFlag = ("-std=" + standard).str();
+  std::vector<StringRef> arguments = {
+      *program, "-Wall",  "-Wextra",    "-pedantic",     "-Werror",
+      "-x",     language, standardFlag, "-fsyntax-only", path};
+  std::string message;
+  EXPECT_EQ(llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt, {}, 0,
+                                      0, &message),
+            0)
+      << message;
+  llvm::sys::fs::remove(path);
+}
+
+TEST(HeaderTest, CompilesAsC99) { expectCompiles("cc", "c", "c99"); }
+TEST(HeaderTest, CompilesAsCxx) { expectCompiles("c++", "c++", "c++11"); }
