@@ -6,9 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Gate/IR/Gate.h"
+#include "gate/Conversion/Passes.h"
+#include "gate/Pipelines/Pipelines.h"
 #include "gate/Transforms/Passes.h"
 
 #include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
@@ -16,8 +19,11 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<gate::GateDialect>();
+  mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
   gate::registerGateTransformsPasses();
+  gate::registerGateConversionPasses();
+  gate::registerPipelines();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Gate's optimizer driver\n", registry));
 }

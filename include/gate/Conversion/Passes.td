@@ -10,6 +10,18 @@
 
 include "mlir/Pass/PassBase.td"
 
+def BuildEntries : Pass<"gate-build-entries", "::mlir::ModuleOp"> {
+  let summary = "Add the functions that a library's tables point to";
+  let description = [{
+    For every exported function `f` adds `gate_body_f(data, dims, workspace)`,
+    which makes memrefs of the pointers and sizes and calls `f`, and
+    `gate_workspace_f(dims)`. Everything else becomes private.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def ConvertLinalgToVector : Pass<"gate-convert-linalg-to-vector", "::mlir::func::FuncOp"> {
   let summary = "Lower linalg on memrefs to register-blocked vector loops";
   let description = [{

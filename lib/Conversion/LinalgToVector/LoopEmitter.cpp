@@ -138,7 +138,7 @@ static int64_t lastStride(MemRefType type) {
   return strides.back();
 }
 
-std::optional<unsigned> LoopEmitter::contiguousLoop(OpOperand *operand) const {
+std::optional<unsigned> LoopEmitter::contiguousLoop(OpOperand *operand) {
   auto type = dyn_cast<MemRefType>(operand->get().getType());
   if (!type || type.getRank() == 0 || lastStride(type) != 1)
     return std::nullopt;
@@ -153,7 +153,7 @@ std::optional<unsigned> LoopEmitter::contiguousLoop(OpOperand *operand) const {
   return dim.getPosition();
 }
 
-Access LoopEmitter::accessOf(OpOperand *operand, unsigned loop) const {
+Access LoopEmitter::accessOf(OpOperand *operand, unsigned loop) {
   AffineMap map = op.getMatchingIndexingMap(operand);
   if (!isa<MemRefType>(operand->get().getType()) || !map.isFunctionOfDim(loop))
     return Access::Uniform;
@@ -238,7 +238,7 @@ void LoopEmitter::storeLanes(Value value, OpOperand *operand, Value mask) {
 // Bodies
 //===----------------------------------------------------------------------===//
 
-bool LoopEmitter::isBodyVectorizable(unsigned loop) const {
+bool LoopEmitter::isBodyVectorizable(unsigned loop) {
   Block &body = op->getRegion(0).front();
   for (Operation &inner : body.without_terminator()) {
     if (isa<linalg::IndexOp, arith::ConstantOp>(inner))

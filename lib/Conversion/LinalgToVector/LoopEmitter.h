@@ -68,9 +68,9 @@ public:
             llvm::function_ref<void(mlir::Value, int64_t, mlir::Value)> body);
 
   /// How operand `operand` depends on `loop`.
-  Access accessOf(mlir::OpOperand *operand, unsigned loop) const;
+  Access accessOf(mlir::OpOperand *operand, unsigned loop);
   /// The loop along which the operand is contiguous in memory, if any.
-  std::optional<unsigned> contiguousLoop(mlir::OpOperand *operand) const;
+  std::optional<unsigned> contiguousLoop(mlir::OpOperand *operand);
 
   /// Indices of `operand` at the current ivs.
   Values indices(mlir::OpOperand *operand);
@@ -89,7 +89,7 @@ public:
   /// the body yields.
   Values cloneBody(mlir::ValueRange arguments, int64_t loop);
   /// True when the body can be cloned on vectors.
-  bool isBodyVectorizable(unsigned loop) const;
+  bool isBodyVectorizable(unsigned loop);
 
   mlir::RewriterBase &rewriter;
   mlir::Location loc;

@@ -13,7 +13,8 @@
 
 #include "LoopEmitter.h"
 
-#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;

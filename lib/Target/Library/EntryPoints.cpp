@@ -10,7 +10,7 @@
 
 #include "gate/Target/Library/EntryPoints.h"
 
-#include "ElementTypes.h"
+#include "gate/Support/ElementTypes.h"
 
 #include "gate/Target/Library/Json.h"
 

@@ -11,7 +11,7 @@
 
 #include "gate/Target/Library/Header.h"
 
-#include "ElementTypes.h"
+#include "gate/Support/ElementTypes.h"
 
 #include "gate/Target/Library/Groups.h"
 

@@ -11,7 +11,7 @@
 #ifndef GATE_TARGET_LIBRARY_JSON_H
 #define GATE_TARGET_LIBRARY_JSON_H
 
-#include "gate/Target/Library/Signature.h"
+#include "gate/Support/Signature.h"
 
 namespace gate {
 

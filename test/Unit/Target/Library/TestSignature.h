@@ -11,7 +11,7 @@
 #ifndef GATE_UNIT_TARGET_LIBRARY_TESTSIGNATURE_H
 #define GATE_UNIT_TARGET_LIBRARY_TESTSIGNATURE_H
 
-#include "gate/Target/Library/Signature.h"
+#include "gate/Support/Signature.h"
 
 namespace gate::test {
 

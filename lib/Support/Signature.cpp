@@ -7,9 +7,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "gate/Target/Library/Signature.h"
+#include "gate/Support/Signature.h"
 
-#include "ElementTypes.h"
+#include "gate/Support/ElementTypes.h"
 
 #include "gate/Runtime/DLPack.h"
 

@@ -9,8 +9,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef GATE_TARGET_LIBRARY_SIGNATURE_H
-#define GATE_TARGET_LIBRARY_SIGNATURE_H
+#ifndef GATE_SUPPORT_SIGNATURE_H
+#define GATE_SUPPORT_SIGNATURE_H
 
 #include "gate/Runtime/Abi.h"
 
@@ -73,4 +73,4 @@ struct LibrarySignature {
 
 } // namespace gate
 
-#endif // GATE_TARGET_LIBRARY_SIGNATURE_H
+#endif // GATE_SUPPORT_SIGNATURE_H

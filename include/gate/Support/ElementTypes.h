@@ -7,10 +7,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef GATE_LIB_TARGET_LIBRARY_ELEMENTTYPES_H
-#define GATE_LIB_TARGET_LIBRARY_ELEMENTTYPES_H
+#ifndef GATE_SUPPORT_ELEMENTTYPES_H
+#define GATE_SUPPORT_ELEMENTTYPES_H
 
-#include "gate/Target/Library/Signature.h"
+#include "gate/Support/Signature.h"
 
 namespace gate {
 
@@ -28,4 +28,4 @@ const ElementTypeInfo &elementTypeInfo(ElementType type);
 
 } // namespace gate
 
-#endif // GATE_LIB_TARGET_LIBRARY_ELEMENTTYPES_H
+#endif // GATE_SUPPORT_ELEMENTTYPES_H

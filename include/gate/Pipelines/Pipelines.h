@@ -1,0 +1,66 @@
+//===- Pipelines.h - The stages of the compiler ----------------*- C++ -*-===//
+//
+// Each stage is a function that fills a pass manager, used by tools and tests
+// alike. What a stage accepts and promises stands at its function.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef GATE_PIPELINES_PIPELINES_H
+#define GATE_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace gate {
+
+/// What the CPU stages need to know of the machine.
+struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
+  Option<int64_t> vectorBits{
+      *this, "vector-bits",
+      llvm::cl::desc("Width of a vector register in bits"), llvm::cl::init(512)};
+  Option<int64_t> registers{*this, "registers",
+                            llvm::cl::desc("Number of vector registers"),
+                            llvm::cl::init(32)};
+};
+
+/// Options of the reference path.
+struct ReferencePipelineOptions
+    : mlir::PassPipelineOptions<ReferencePipelineOptions> {
+  Option<bool> promote{*this, "promote",
+                       llvm::cl::desc("Compute everything in f64"),
+                       llvm::cl::init(false)};
+};
+
+/// Stage "model". Accepts gate, linalg, tensor, arith and math on tensors;
+/// promises the same, inlined and simplified, with step functions derived
+/// where they can be.
+void buildModelPipeline(mlir::OpPassManager &manager);
+
+/// Stage "tile". Accepts what "model" promises; promises scf.forall over
+/// independent work, scf.for over chunks and linalg on tiles of tensors, no
+/// gate op left. Free of any machine.
+void buildTilePipeline(mlir::OpPassManager &manager);
+
+/// Stage "cpu". Accepts what "tile" promises; promises functions on memrefs
+/// with vector loops, temporaries on stacks and in the workspace.
+void buildCPUPipeline(mlir::OpPassManager &manager,
+                      const CPUPipelineOptions &options);
+
+/// Stage "reference", in place of "tile" and "cpu": the meaning of every op,
+/// as plain loops on memrefs.
+void buildReferencePipeline(mlir::OpPassManager &manager,
+                            const ReferencePipelineOptions &options);
+
+/// Stage "llvm". Accepts what "cpu" or "reference" promises; promises the LLVM
+/// dialect with the functions that a library's tables point to.
+void buildLLVMPipeline(mlir::OpPassManager &manager);
+
+/// Registers the stages as --gate-<stage>-pipeline.
+void registerPipelines();
+
+} // namespace gate
+
+#endif // GATE_PIPELINES_PIPELINES_H

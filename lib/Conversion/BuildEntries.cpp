@@ -1,0 +1,141 @@
+//===- BuildEntries.cpp - The functions that a library's tables point to --===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Analysis/FunctionSignature.h"
+#include "gate/Conversion/Passes.h"
+
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Builders.h"
+
+namespace gate {
+#define GEN_PASS_DEF_BUILDENTRIES
+#include "gate/Conversion/Passes.h.inc"
+} // namespace gate
+
+using namespace mlir;
+using namespace gate;
+
+namespace {
+
+/// Builds the two functions of one exported function.
+class EntryBuilder {
+public:
+  explicit EntryBuilder(func::FuncOp function)
+      : function(function), b(function.getContext()), loc(function.getLoc()),
+        converter(function.getContext()),
+        pointer(LLVM::LLVMPointerType::get(function.getContext())) {}
+
+  void buildBody();
+  void buildWorkspace();
+
+private:
+  Value number(int64_t value) {
+    return LLVM::ConstantOp::create(b, loc, b.getI64Type(),
+                                    b.getI64IntegerAttr(value));
+  }
+  /// Element `position` of a table of `type`.
+  Value load(Type type, Value table, int64_t position) {
+    Value address = LLVM::GEPOp::create(
+        b, loc, pointer, type, table,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(position)});
+    return LLVM::LoadOp::create(b, loc, type, address);
+  }
+  /// A row-major memref of `sizes` at `address`.
+  Value makeMemRef(MemRefType type, Value address, ArrayRef<Value> sizes) {
+    auto descriptor =
+        MemRefDescriptor::poison(b, loc, converter.convertType(type));
+    descriptor.setAllocatedPtr(b, loc, address);
+    descriptor.setAlignedPtr(b, loc, address);
+    descriptor.setOffset(b, loc, number(0));
+    Value stride = number(1);
+    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+      descriptor.setSize(b, loc, dim, sizes[dim]);
+      descriptor.setStride(b, loc, dim, stride);
+      if (dim > 0)
+        stride = LLVM::MulOp::create(b, loc, stride, sizes[dim]);
+    }
+    return UnrealizedConversionCastOp::create(b, loc, type, Value(descriptor))
+        .getResult(0);
+  }
+
+  func::FuncOp function;
+  OpBuilder b;
+  Location loc;
+  LLVMTypeConverter converter;
+  Type pointer;
+};
+
+} // namespace
+
+void EntryBuilder::buildBody() {
+  b.setInsertionPointAfter(function);
+  auto body = func::FuncOp::create(
+      b, loc, bodySymbolOf(function.getName()),
+      b.getFunctionType({pointer, pointer, pointer}, {}));
+  Block *entry = body.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  auto numbers = function->getAttrOfType<ArrayAttr>("gate.dim_numbers");
+  auto order = function->getAttrOfType<DenseI64ArrayAttr>("gate.data_order");
+  SmallVector<Value> arguments(function.getNumArguments());
+  for (auto [tensor, argument] : llvm::enumerate(order.asArrayRef())) {
+    auto type = cast<MemRefType>(function.getArgumentTypes()[argument]);
+    ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(numbers[tensor]).asArrayRef();
+    SmallVector<Value> sizes;
+    for (auto [size, dim] : llvm::zip(type.getShape(), dims))
+      sizes.push_back(dim < 0 ? number(size)
+                              : load(b.getI64Type(), entry->getArgument(1), dim));
+    // A state and what continues it are one buffer; either entry will do.
+    Value address = load(pointer, entry->getArgument(0), tensor);
+    arguments[argument] = makeMemRef(type, address, sizes);
+  }
+  // The workspace comes last; its size is what the query said.
+  auto bytes = cast<MemRefType>(function.getArgumentTypes().back());
+  Value unknown = number(INT64_MAX);
+  arguments.back() = makeMemRef(bytes, entry->getArgument(2), {unknown});
+  func::CallOp::create(b, loc, function, arguments);
+  func::ReturnOp::create(b, loc);
+  function.setPrivate();
+}
+
+void EntryBuilder::buildWorkspace() {
+  b.setInsertionPointAfter(function);
+  auto query = func::FuncOp::create(
+      b, loc, workspaceSymbolOf(function.getName()),
+      b.getFunctionType({pointer}, {b.getI64Type()}));
+  Block *entry = query.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  auto table = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
+  int64_t count =
+      function->getAttrOfType<IntegerAttr>("gate.dim_count").getInt();
+  Value dims = makeMemRef(table, entry->getArgument(0), {number(count)});
+  auto call = func::CallOp::create(
+      b, loc, (function.getName() + "_workspace").str(),
+      TypeRange{b.getI64Type()}, ValueRange{dims});
+  func::ReturnOp::create(b, loc, call.getResults());
+}
+
+namespace {
+struct BuildEntries : gate::impl::BuildEntriesBase<BuildEntries> {
+  void runOnOperation() override {
+    SmallVector<func::FuncOp> functions;
+    for (func::FuncOp function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr("gate.data_order"))
+        functions.push_back(function);
+    for (func::FuncOp function : functions) {
+      EntryBuilder builder(function);
+      builder.buildWorkspace();
+      builder.buildBody();
+      for (StringRef name : {"gate.data_order", "gate.dim_numbers",
+                             "gate.dim_count"})
+        function->removeAttr(name);
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,102 @@
+//===- ExportFunctions.cpp - Destinations and in-place states -------------===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Analysis/FunctionSignature.h"
+#include "gate/Conversion/Passes.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+namespace gate {
+#define GEN_PASS_DEF_EXPORTFUNCTIONS
+#include "gate/Conversion/Passes.h.inc"
+} // namespace gate
+
+using namespace mlir;
+using namespace gate;
+
+/// For each memref dim the number of the named dim that it is, or -1.
+static ArrayAttr dimNumbers(Builder &builder, const FunctionSignature &signature) {
+  SmallVector<Attribute> all;
+  for (const TensorSignature &tensor : signature.tensors) {
+    SmallVector<int64_t> numbers;
+    for (auto [size, name] : llvm::zip(tensor.shape, tensor.dims)) {
+      auto found = llvm::find(signature.dims, name);
+      numbers.push_back(size >= 0 ? -1
+                                  : std::distance(signature.dims.begin(), found));
+    }
+    all.push_back(builder.getDenseI64ArrayAttr(numbers));
+  }
+  return builder.getArrayAttr(all);
+}
+
+static LogicalResult exportFunction(func::FuncOp function) {
+  FailureOr<FunctionSignature> signature = computeSignature(function);
+  if (failed(signature))
+    return failure();
+  OpBuilder builder(function.getContext());
+  Block &entry = function.getBody().front();
+  unsigned arguments = function.getNumArguments();
+  Location loc = function.getLoc();
+  auto memrefOf = [](Type type) {
+    auto tensor = cast<RankedTensorType>(type);
+    return MemRefType::get(tensor.getShape(), tensor.getElementType());
+  };
+  auto *terminator = entry.getTerminator();
+  SmallVector<Value> results(terminator->getOperands());
+  SmallVector<Value> buffers;
+  builder.setInsertionPointToStart(&entry);
+  for (unsigned i = 0; i < arguments; ++i) {
+    BlockArgument argument = entry.getArgument(i);
+    Type tensorType = argument.getType();
+    bool isState = signature->tensors[i].role == GATE_ROLE_STATE;
+    argument.setType(memrefOf(tensorType));
+    auto tensor = bufferization::ToTensorOp::create(
+        builder, loc, tensorType, argument, /*restrict=*/true,
+        /*writable=*/isState);
+    argument.replaceAllUsesExcept(tensor.getResult(), tensor);
+    buffers.push_back(argument);
+  }
+  for (auto [index, value] : llvm::enumerate(results))
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      results[index] = terminator->getOperand(index);
+  builder.setInsertionPoint(terminator);
+  for (auto [index, result] : llvm::enumerate(terminator->getOperands())) {
+    const TensorSignature &tensor = signature->tensors[arguments + index];
+    Value target = tensor.tied >= 0
+                       ? buffers[tensor.tied]
+                       : entry.addArgument(memrefOf(result.getType()), loc);
+    buffers.push_back(target);
+    bufferization::MaterializeInDestinationOp::create(
+        builder, loc, /*result=*/Type(), result, target, /*restrict=*/true,
+        /*writable=*/true);
+  }
+  terminator->setOperands({});
+  // The order of the data table: which block argument each tensor is.
+  SmallVector<int64_t> order;
+  for (Value buffer : buffers)
+    order.push_back(cast<BlockArgument>(buffer).getArgNumber());
+  function->setAttr("gate.data_order", builder.getDenseI64ArrayAttr(order));
+  function->setAttr("gate.dim_numbers", dimNumbers(builder, *signature));
+  function->setAttr("gate.dim_count",
+                    builder.getI64IntegerAttr(signature->dims.size()));
+  function.removeArgAttrsAttr();
+  function.removeResAttrsAttr();
+  function.setType(builder.getFunctionType(entry.getArgumentTypes(), {}));
+  return success();
+}
+
+namespace {
+struct ExportFunctions : gate::impl::ExportFunctionsBase<ExportFunctions> {
+  void runOnOperation() override {
+    for (func::FuncOp function : getOperation().getOps<func::FuncOp>())
+      if (function.isPublic() && !function.isDeclaration() &&
+          failed(exportFunction(function)))
+        return signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,293 @@
+//===- OutlineParallel.cpp - Parallel loops as calls of the runtime -------===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Conversion/Passes.h"
+
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+namespace gate {
+#define GEN_PASS_DEF_OUTLINEPARALLEL
+#include "gate/Conversion/Passes.h.inc"
+} // namespace gate
+
+using namespace mlir;
+using namespace gate;
+
+static constexpr StringLiteral parallelForName = "gate_rt_parallel_for";
+
+static Value constantIndex(OpBuilder &b, Location loc, int64_t value) {
+  return arith::ConstantIndexOp::create(b, loc, value);
+}
+
+/// Number of iterations per dim of a forall.
+static SmallVector<Value> tripCounts(OpBuilder &b, scf::ForallOp forall) {
+  SmallVector<Value> counts;
+  Location loc = forall.getLoc();
+  for (auto [lower, upper, step] :
+       llvm::zip(forall.getMixedLowerBound(), forall.getMixedUpperBound(),
+                 forall.getMixedStep())) {
+    Value from = getValueOrCreateConstantIndexOp(b, loc, lower);
+    Value to = getValueOrCreateConstantIndexOp(b, loc, upper);
+    Value by = getValueOrCreateConstantIndexOp(b, loc, step);
+    Value span = b.createOrFold<arith::SubIOp>(loc, to, from);
+    counts.push_back(b.createOrFold<arith::CeilDivUIOp>(loc, span, by));
+  }
+  return counts;
+}
+
+/// The values of the induction variables at iteration `flat`.
+static SmallVector<Value> inductionAt(OpBuilder &b, Location loc, Value flat,
+                                      ArrayRef<Value> counts,
+                                      ArrayRef<Value> lower,
+                                      ArrayRef<Value> step) {
+  SmallVector<Value> result(counts.size());
+  for (int64_t dim = counts.size() - 1; dim >= 0; --dim) {
+    Value position = flat;
+    if (dim > 0) {
+      position = b.createOrFold<arith::RemUIOp>(loc, flat, counts[dim]);
+      flat = b.createOrFold<arith::DivUIOp>(loc, flat, counts[dim]);
+    }
+    Value scaled = b.createOrFold<arith::MulIOp>(loc, position, step[dim]);
+    result[dim] = b.createOrFold<arith::AddIOp>(loc, scaled, lower[dim]);
+  }
+  return result;
+}
+
+/// A forall inside a task: plain loops, in order.
+static void makeSequential(scf::ForallOp forall) {
+  OpBuilder b(forall);
+  Location loc = forall.getLoc();
+  SmallVector<Value> ivs;
+  for (auto [lower, upper, step] :
+       llvm::zip(forall.getMixedLowerBound(), forall.getMixedUpperBound(),
+                 forall.getMixedStep())) {
+    auto loop = scf::ForOp::create(
+        b, loc, getValueOrCreateConstantIndexOp(b, loc, lower),
+        getValueOrCreateConstantIndexOp(b, loc, upper),
+        getValueOrCreateConstantIndexOp(b, loc, step));
+    ivs.push_back(loop.getInductionVar());
+    b.setInsertionPointToStart(loop.getBody());
+  }
+  for (auto [old, fresh] : llvm::zip(forall.getInductionVars(), ivs))
+    old.replaceAllUsesWith(fresh);
+  Block *target = b.getInsertionBlock();
+  Block *source = forall.getBody();
+  target->getOperations().splice(target->begin(), source->getOperations(),
+                                 source->begin(), std::prev(source->end()));
+  forall.erase();
+}
+
+namespace {
+
+/// Outlines one parallel loop.
+class TaskOutliner {
+public:
+  TaskOutliner(scf::ForallOp forall, StringRef name)
+      : forall(forall), name(name), converter(forall.getContext()),
+        pointer(LLVM::LLVMPointerType::get(forall.getContext())) {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult capture();
+  void buildTask();
+  void buildCall();
+
+  scf::ForallOp forall;
+  std::string name;
+  LLVMTypeConverter converter;
+  Type pointer;
+  SmallVector<Value> captured;
+  SmallVector<Type> fields;
+  LLVM::LLVMStructType context;
+};
+
+} // namespace
+
+LogicalResult TaskOutliner::capture() {
+  llvm::SetVector<Value> used;
+  getUsedValuesDefinedAbove(forall.getRegion(), used);
+  for (ValueRange bounds : {ValueRange(forall.getDynamicLowerBound()),
+                            ValueRange(forall.getDynamicUpperBound()),
+                            ValueRange(forall.getDynamicStep())})
+    used.insert(bounds.begin(), bounds.end());
+  for (Value value : used) {
+    if (Operation *producer = value.getDefiningOp();
+        producer && matchPattern(producer, m_Constant()))
+      continue;
+    Type field = converter.convertType(value.getType());
+    if (!field || !LLVM::isCompatibleType(field))
+      return forall.emitError()
+             << "captures a value of type " << value.getType()
+             << ", which cannot be handed to a task";
+    captured.push_back(value);
+    fields.push_back(field);
+  }
+  context = LLVM::LLVMStructType::getLiteral(forall.getContext(), fields);
+  return success();
+}
+
+/// task(context, begin, end): the captured values, then the loop.
+void TaskOutliner::buildTask() {
+  auto parent = forall->getParentOfType<func::FuncOp>();
+  OpBuilder b(forall.getContext());
+  b.setInsertionPointAfter(parent);
+  Location loc = forall.getLoc();
+  Type i64 = b.getI64Type();
+  auto task = func::FuncOp::create(b, loc, name,
+                                   b.getFunctionType({pointer, i64, i64}, {}));
+  task.setPrivate();
+  Block *entry = task.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  IRMapping mapping;
+  for (auto [index, value] : llvm::enumerate(captured)) {
+    Value field = LLVM::GEPOp::create(
+        b, loc, pointer, context, entry->getArgument(0),
+        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
+    Value loaded = LLVM::LoadOp::create(b, loc, fields[index], field);
+    if (fields[index] != value.getType())
+      loaded = UnrealizedConversionCastOp::create(b, loc, value.getType(), loaded)
+                   .getResult(0);
+    mapping.map(value, loaded);
+  }
+  llvm::SetVector<Value> used;
+  getUsedValuesDefinedAbove(forall.getRegion(), used);
+  for (Value value : used)
+    if (!mapping.contains(value))
+      mapping.map(value, b.clone(*value.getDefiningOp())->getResult(0));
+
+  // Bounds again, from the captured values.
+  auto bounds = [&](ArrayRef<OpFoldResult> mixed) {
+    SmallVector<Value> values;
+    for (OpFoldResult bound : mixed) {
+      if (auto value = dyn_cast<Value>(bound)) {
+        if (!mapping.contains(value))
+          mapping.map(value, b.clone(*value.getDefiningOp())->getResult(0));
+        values.push_back(mapping.lookup(value));
+      } else {
+        values.push_back(getValueOrCreateConstantIndexOp(b, loc, bound));
+      }
+    }
+    return values;
+  };
+  SmallVector<Value> lower = bounds(forall.getMixedLowerBound());
+  SmallVector<Value> upper = bounds(forall.getMixedUpperBound());
+  SmallVector<Value> step = bounds(forall.getMixedStep());
+  SmallVector<Value> counts;
+  for (auto [from, to, by] : llvm::zip(lower, upper, step))
+    counts.push_back(b.createOrFold<arith::CeilDivUIOp>(
+        loc, b.createOrFold<arith::SubIOp>(loc, to, from), by));
+
+  // Stack room is made once per task, not per iteration.
+  auto toIndex = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
+  };
+  Value begin = toIndex(entry->getArgument(1)), end = toIndex(entry->getArgument(2));
+  for (auto alloca : llvm::make_early_inc_range(
+           forall.getBody()->getOps<memref::AllocaOp>()))
+    if (alloca.getOperands().empty())
+      mapping.map(alloca.getResult(), b.clone(*alloca)->getResult(0));
+  auto loop = scf::ForOp::create(b, loc, begin, end, constantIndex(b, loc, 1));
+  func::ReturnOp::create(b, loc);
+  b.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> ivs = inductionAt(b, loc, loop.getInductionVar(), counts,
+                                       lower, step);
+  for (auto [old, fresh] : llvm::zip(forall.getInductionVars(), ivs))
+    mapping.map(old, fresh);
+  for (Operation &op : forall.getBody()->without_terminator())
+    if (op.getNumResults() != 1 || !mapping.contains(op.getResult(0)))
+      b.clone(op, mapping);
+}
+
+/// The captured values in a struct on the stack, and the call.
+void TaskOutliner::buildCall() {
+  OpBuilder b(forall);
+  Location loc = forall.getLoc();
+  auto parent = forall->getParentOfType<func::FuncOp>();
+  Value room;
+  {
+    // In the entry block: a loop around the call must not grow the stack.
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&parent.getBody().front());
+    Value one = LLVM::ConstantOp::create(b, loc, b.getI64Type(),
+                                         b.getI64IntegerAttr(1));
+    room = LLVM::AllocaOp::create(b, loc, pointer, context, one);
+  }
+  for (auto [index, value] : llvm::enumerate(captured)) {
+    Value converted = value;
+    if (fields[index] != value.getType())
+      converted = UnrealizedConversionCastOp::create(b, loc, fields[index], value)
+                      .getResult(0);
+    Value field = LLVM::GEPOp::create(
+        b, loc, pointer, context, room,
+        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
+    LLVM::StoreOp::create(b, loc, converted, field);
+  }
+  Value total = constantIndex(b, loc, 1);
+  for (Value count : tripCounts(b, forall))
+    total = b.createOrFold<arith::MulIOp>(loc, total, count);
+  Value count = arith::IndexCastOp::create(b, loc, b.getI64Type(), total);
+  auto type = b.getFunctionType({pointer, b.getI64Type(), b.getI64Type()}, {});
+  Value task = func::ConstantOp::create(b, loc, type, name);
+  Value address =
+      UnrealizedConversionCastOp::create(b, loc, pointer, task).getResult(0);
+  func::CallOp::create(b, loc, parallelForName, TypeRange(),
+                       ValueRange{address, room, count});
+}
+
+LogicalResult TaskOutliner::run() {
+  if (forall.getNumResults() != 0)
+    return forall.emitError("expects a parallel loop on buffers");
+  if (failed(capture()))
+    return failure();
+  buildTask();
+  buildCall();
+  forall.erase();
+  return success();
+}
+
+namespace {
+struct OutlineParallel : gate::impl::OutlineParallelBase<OutlineParallel> {
+  void runOnOperation() override {
+    SmallVector<scf::ForallOp> tasks, nested;
+    getOperation().walk<WalkOrder::PreOrder>([&](scf::ForallOp forall) {
+      if (forall->getParentOfType<scf::ForallOp>())
+        nested.push_back(forall);
+      else
+        tasks.push_back(forall);
+    });
+    for (scf::ForallOp forall : llvm::reverse(nested))
+      makeSequential(forall);
+    if (tasks.empty())
+      return;
+    OpBuilder b(&getContext());
+    b.setInsertionPointToStart(getOperation().getBody());
+    auto pointer = LLVM::LLVMPointerType::get(&getContext());
+    auto runtime = func::FuncOp::create(
+        b, getOperation().getLoc(), parallelForName,
+        b.getFunctionType({pointer, pointer, b.getI64Type()}, {}));
+    runtime.setPrivate();
+    unsigned number = 0;
+    for (scf::ForallOp forall : tasks) {
+      std::string name =
+          (forall->getParentOfType<func::FuncOp>().getName() + "_task_" +
+           Twine(number++))
+              .str();
+      if (failed(TaskOutliner(forall, name).run()))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,134 @@
+//===- Pipelines.cpp - The stages of the compiler -------------------------===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Pipelines/Pipelines.h"
+
+#include "gate/Conversion/Passes.h"
+#include "gate/Transforms/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace gate;
+
+static void addSimplify(OpPassManager &manager) {
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(createCSEPass());
+}
+
+void gate::buildModelPipeline(OpPassManager &manager) {
+  manager.addPass(createInlinerPass());
+  manager.addPass(createSymbolDCEPass());
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  manager.addPass(createDeriveStep());
+  manager.addNestedPass<func::FuncOp>(createRefineShapes());
+  addSimplify(manager);
+}
+
+void gate::buildTilePipeline(OpPassManager &manager) {
+  manager.addNestedPass<func::FuncOp>(createDecompose());
+  addSimplify(manager);
+  // Before products and scans become loops: nothing may be fused into those.
+  manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  addSimplify(manager);
+  manager.addNestedPass<func::FuncOp>(createPackProducts());
+  manager.addNestedPass<func::FuncOp>(createTileParallel());
+  manager.addNestedPass<func::FuncOp>(createChunkScans());
+  // No CSE from here to bufferization: two tensors with equal contents but
+  // different lives must stay two, or one is copied.
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+}
+
+/// Tensors to buffers, in place wherever the analysis allows.
+static void addBufferize(OpPassManager &manager) {
+  manager.addPass(createExportFunctions());
+  manager.addNestedPass<func::FuncOp>(
+      bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  options.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  manager.addPass(bufferization::createOneShotBufferizePass(options));
+  addSimplify(manager);
+  manager.addNestedPass<func::FuncOp>(
+      memref::createResolveShapedTypeResultDimsPass());
+  addSimplify(manager);
+  manager.addPass(createPlaceBuffers());
+  addSimplify(manager);
+}
+
+void gate::buildCPUPipeline(OpPassManager &manager,
+                            const CPUPipelineOptions &options) {
+  addBufferize(manager);
+  ConvertLinalgToVectorOptions vectors;
+  vectors.vectorBits = options.vectorBits;
+  vectors.registers = options.registers;
+  manager.addNestedPass<func::FuncOp>(createConvertLinalgToVector(vectors));
+  addSimplify(manager);
+  manager.addNestedPass<func::FuncOp>(createExpandMath());
+  addSimplify(manager);
+}
+
+void gate::buildReferencePipeline(OpPassManager &manager,
+                                  const ReferencePipelineOptions &options) {
+  manager.addNestedPass<func::FuncOp>(createExpandMeaning());
+  if (options.promote)
+    manager.addPass(createPromoteFloat());
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  addBufferize(manager);
+  manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+}
+
+void gate::buildLLVMPipeline(OpPassManager &manager) {
+  manager.addPass(createOutlineParallel());
+  manager.addPass(createBuildEntries());
+  manager.addNestedPass<func::FuncOp>(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  // Sums over lanes as a tree: the order is still fixed by the width alone.
+  vectors.reassociateFPReductions = true;
+  manager.addPass(createConvertVectorToLLVMPass(vectors));
+  manager.addNestedPass<func::FuncOp>(createConvertMathToLLVMPass());
+  manager.addPass(createConvertMathToLibmPass());
+  manager.addNestedPass<func::FuncOp>(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addNestedPass<func::FuncOp>(createArithToLLVMConversionPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createUBToLLVMConversionPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+void gate::registerPipelines() {
+  PassPipelineRegistration<>("gate-model-pipeline",
+                             "Simplify and derive, on gate and linalg",
+                             buildModelPipeline);
+  PassPipelineRegistration<>("gate-tile-pipeline",
+                             "Tile programs on tensors, for any machine",
+                             buildTilePipeline);
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "gate-cpu-pipeline", "Vector loops on memrefs", buildCPUPipeline);
+  PassPipelineRegistration<ReferencePipelineOptions>(
+      "gate-reference-pipeline", "The meaning of every op as plain loops",
+      buildReferencePipeline);
+  PassPipelineRegistration<>("gate-llvm-pipeline", "LLVM dialect",
+                             buildLLVMPipeline);
+}
