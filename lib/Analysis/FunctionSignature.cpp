@@ -60,6 +60,7 @@ private:
                         bool isResult, TensorSignature &tensor);
   LogicalResult tieStates();
   LogicalResult boundIndices();
+  void findLogGates();
 
   func::FuncOp function;
   FunctionSignature signature;
@@ -210,6 +211,15 @@ LogicalResult SignatureBuilder::boundIndices() {
   return failure(result.wasInterrupted());
 }
 
+/// Arguments that ops use as log-gates.
+void SignatureBuilder::findLogGates() {
+  for (BlockArgument argument : function.getArguments())
+    for (OpOperand &use : argument.getUses())
+      if (auto op = dyn_cast<MeaningOpInterface>(use.getOwner()))
+        if (op.isLogGate(use))
+          signature.tensors[argument.getArgNumber()].isLogGate = true;
+}
+
 FailureOr<FunctionSignature> SignatureBuilder::run() {
   signature.name = function.getName().str();
   signature.bodySymbol = bodySymbolOf(function.getName());
@@ -224,6 +234,7 @@ FailureOr<FunctionSignature> SignatureBuilder::run() {
       return failure();
   if (failed(tieStates()) || failed(boundIndices()))
     return failure();
+  findLogGates();
   if (auto time = function->getAttrOfType<StringAttr>("gate.time"))
     if (!sizes.count(time.getValue()))
       return function.emitError() << "expects gate.time to be a dim of an "

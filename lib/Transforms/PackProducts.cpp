@@ -221,12 +221,30 @@ struct MatrixForm {
 };
 } // namespace
 
+/// True when the body is acc + lhs * rhs in the float type of acc, on inputs
+/// that are at most converted to it: upstream's contraction interface looks
+/// through any unary op.
+static bool isPlainProduct(linalg::LinalgOp op) {
+  Type type = getElementTypeOrSelf(op.getDpsInitOperand(0)->get().getType());
+  if (!isa<FloatType>(type))
+    return false;
+  return llvm::all_of(op.getBlock()->without_terminator(), [&](Operation &o) {
+    if (isa<arith::ExtFOp, arith::TruncFOp>(o) &&
+        !isa<BlockArgument>(o.getOperand(0)))
+      return false;
+    return isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, arith::AddFOp>(
+               o) &&
+           o.getResult(0).getType() == type;
+  });
+}
+
 /// Leading row dims in equal order on the left and in the result, one
 /// reduction, one column dim.
 static FailureOr<MatrixForm> matchMatrixForm(linalg::LinalgOp op) {
   FailureOr<linalg::ContractionDimensions> dims = linalg::inferContractionDims(op);
   if (failed(dims) || !dims->batch.empty() || dims->n.size() != 1 ||
-      dims->k.size() != 1 || dims->m.empty() || op.getNumDpsInputs() != 2)
+      dims->k.size() != 1 || dims->m.empty() || op.getNumDpsInputs() != 2 ||
+      !isPlainProduct(op))
     return failure();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   auto positions = [](AffineMap map) {

@@ -100,7 +100,8 @@ OpFoldResult ApplyOp::fold(FoldAdaptor adaptor) {
   // A gate that is 1 passes the value; 0 * value is not 0 for inf and nan, so
   // a zero gate is left alone.
   std::optional<double> gate = splatValue(adaptor.getGate());
-  if (gate && *gate == 1.0 && getActivation() == Activation::identity)
+  if (gate && *gate == 1.0 && getActivation() == Activation::identity &&
+      getValue().getType() == getType())
     return getValue();
   return {};
 }
@@ -223,6 +224,15 @@ LogicalResult ShortConvOp::inferReturnTypes(MLIRContext *context,
 LogicalResult ShortConvOp::verify() {
   auto value = getValue().getType();
   auto weight = getWeight().getType();
+  // Inference checks the same, but runs after this.
+  if (value.getRank() != 3 || weight.getRank() != 2)
+    return emitOpError() << "expects value [batch, time, channels] and weight "
+                            "[channels, taps], got "
+                         << value << " and " << weight;
+  int64_t taps = weight.getDimSize(1);
+  if (ShapedType::isDynamic(taps) || taps < 1)
+    return emitOpError()
+           << "expects a static number of taps, at least 1, got " << weight;
   int64_t channels = value.getDimSize(2);
   if (ShapedType::isDynamic(channels))
     return emitOpError() << "expects a static number of channels, got "
@@ -238,7 +248,6 @@ LogicalResult ShortConvOp::verify() {
     return emitOpError() << "expects " << name << " of type " << expected
                          << ", got " << operand.getType();
   };
-  int64_t taps = weight.getDimSize(1);
   if (failed(check("weight", getWeight(), {channels, taps})) ||
       failed(check("bias", getBias(), {channels})))
     return failure();
@@ -266,6 +275,9 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *context,
 }
 
 LogicalResult GatherOp::verify() {
+  if (getTable().getType().getRank() != 2)
+    return emitOpError() << "expects a table [rows, width], got "
+                         << getTable().getType();
   if (getTable().getType().isDynamicDim(0))
     return emitOpError() << "expects a static number of rows, got "
                          << getTable().getType();

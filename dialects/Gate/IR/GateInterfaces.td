@@ -25,7 +25,13 @@ def MeaningOpInterface : OpInterface<"MeaningOpInterface"> {
       per result of the op, of the result's type. The op itself is unchanged.
     }],
     "::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>>", "buildMeaning",
-    (ins "::mlir::OpBuilder &":$builder)>
+    (ins "::mlir::OpBuilder &":$builder)>,
+    InterfaceMethod<[{
+      Whether operand `operand` is a log-gate, at most 0: what seeded data for
+      it must look like.
+    }],
+    "bool", "isLogGate", (ins "::mlir::OpOperand &":$operand), [{}],
+    [{ return false; }]>
   ];
 }
 

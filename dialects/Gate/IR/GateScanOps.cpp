@@ -75,6 +75,11 @@ LogicalResult ScanOp::inferReturnTypes(MLIRContext *context,
 }
 
 LogicalResult ScanOp::verify() {
+  if (getInputs().empty() || getInitial().empty())
+    return emitOpError() << "expects at least one input and one state";
+  if (getNumResults() < getNumStates())
+    return emitOpError() << "expects at least " << getNumStates()
+                         << " results, one per state, got " << getNumResults();
   int64_t batch = ShapedType::kDynamic, time = ShapedType::kDynamic;
   for (auto [index, value] : llvm::enumerate(getInputs())) {
     auto type = cast<RankedTensorType>(value.getType());
@@ -96,6 +101,14 @@ LogicalResult ScanOp::verify() {
                            << " to be [batch, ...] with the batch of the "
                            << "inputs, got " << type;
   }
+  // Inference takes the results from the yield, so its count is checked first.
+  Block &block = getStep().front();
+  auto yield = block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
+  if (yield && yield.getNumOperands() != getNumResults())
+    return yield.emitOpError()
+           << "expects " << getNumResults() << " values, " << getNumStates()
+           << " states and then " << getNumOutputs() << " outputs, got "
+           << yield.getNumOperands();
   return success();
 }
 
@@ -125,11 +138,6 @@ LogicalResult ScanOp::verifyRegions() {
                            << type << ", got "
                            << block.getArgument(index).getType();
   Operation *yield = block.getTerminator();
-  if (yield->getNumOperands() != getNumResults())
-    return yield->emitOpError()
-           << "expects " << getNumResults() << " values, " << getNumStates()
-           << " states and then " << getNumOutputs() << " outputs, got "
-           << yield->getNumOperands();
   for (unsigned i = 0; i < getNumStates(); ++i) {
     Type type = dropLeading(getInitial()[i].getType(), 1);
     if (yield->getOperand(i).getType() != type)
@@ -151,10 +159,9 @@ LogicalResult ScanOp::verifyRegions() {
 // LinearScanOp
 //===----------------------------------------------------------------------===//
 
-static int64_t largestHeads(LinearScanOp::Adaptor adaptor) {
+static int64_t largestHeads(ValueRange values) {
   int64_t heads = 1;
-  for (Value value : {adaptor.getQuery(), adaptor.getKey(), adaptor.getValue(),
-                      adaptor.getDecay()})
+  for (Value value : values)
     if (auto type = value ? dyn_cast<RankedTensorType>(value.getType())
                           : RankedTensorType())
       if (type.getRank() >= 3)
@@ -163,7 +170,11 @@ static int64_t largestHeads(LinearScanOp::Adaptor adaptor) {
 }
 
 int64_t LinearScanOp::getNumHeads() {
-  return largestHeads(LinearScanOp::Adaptor(getOperands(), *this));
+  return largestHeads({getQuery(), getKey(), getValue(), getDecay()});
+}
+
+bool LinearScanOp::isLogGate(OpOperand &operand) {
+  return operand.get() == getDecay() || operand.get() == getInputGate();
 }
 
 FloatType LinearScanOp::getArithmeticType() {
@@ -181,7 +192,8 @@ LogicalResult LinearScanOp::inferReturnTypes(MLIRContext *context,
                              "expects query and value of rank 4, [batch, time, "
                              "heads, width], got ",
                              query, " and ", value);
-  int64_t heads = largestHeads(adaptor);
+  int64_t heads = largestHeads({adaptor.getQuery(), adaptor.getKey(),
+                                adaptor.getValue(), adaptor.getDecay()});
   int64_t batch = mergeSizes(query.getDimSize(0), value.getDimSize(0));
   int64_t time = mergeSizes(query.getDimSize(1), value.getDimSize(1));
   Type wide = query.getElementType().isF64()
@@ -334,6 +346,9 @@ struct DropZeroDecay : OpRewritePattern<LinearScanOp> {
       isZero |= llvm::all_of(*constants, [](double v) { return v == 0; });
     if (!isZero)
       return rewriter.notifyMatchFailure(op, "decay is not constant zero");
+    if (largestHeads({op.getQuery(), op.getKey(), op.getValue()}) !=
+        op.getNumHeads())
+      return rewriter.notifyMatchFailure(op, "decay sets the number of heads");
     rewriter.modifyOpInPlace(op, [&] {
       op.getDecayMutable().clear();
       op.removeDecayConstantsAttr();

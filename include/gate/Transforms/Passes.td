@@ -104,6 +104,26 @@ def PromoteFloat : Pass<"gate-promote-float", "::mlir::ModuleOp"> {
   }];
 }
 
+def RaiseScans : Pass<"gate-raise-scans", "::mlir::func::FuncOp"> {
+  let summary = "Raise scans whose step is linear in a matrix state";
+  let description = [{
+    A `gate.scan` whose region computes `S = D S + k v^T` and reads
+    `scale * S^T q`, with D a diagonal of exponentials of a state-free value,
+    becomes `gate.linear_scan`. D varies along heads and keys only; a constant D
+    lies in (0, 1]. What the step computes without the state (activations,
+    projections of inputs) moves before the scan, onto all tokens at once. What
+    cannot be proved is left alone, with a missed remark that says why.
+
+    Precondition: gate ops on tensors. A log-decay that is an input is taken to
+    be at most 0, as `gate.linear_scan` requires; a passed remark says so.
+    Changes rounding: products are reassociated, and constant decays pass
+    through their logarithm.
+  }];
+  let dependentDialects = [
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::arith::ArithDialect"];
+}
+
 def RefineShapes : Pass<"gate-refine-shapes", "::mlir::func::FuncOp"> {
   let summary = "Propagate static sizes through gate ops";
   let description = [{

@@ -1,0 +1,104 @@
+//===- Emit.cpp - LLVM IR and object code for CPUs ------------------------===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Target/CPU/Emit.h"
+
+#include "gate/Target/Library/EntryPoints.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Linker/Linker.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/IPO/Internalize.h"
+
+using namespace gate;
+
+/// Attributes that let the code generator use the widest vectors, which some
+/// CPUs' tuning avoids.
+static void setFunctionAttributes(llvm::Module &module,
+                                  const CPUMachine &machine) {
+  std::string width = std::to_string(machine.vectorBits);
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", machine.name);
+    function.addFnAttr("target-features", machine.features);
+    function.addFnAttr("prefer-vector-width", width);
+    function.addFnAttr("min-legal-vector-width", width);
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+  }
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
+                     unsigned level) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager callGraph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(callGraph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, callGraph, modules);
+  llvm::OptimizationLevel levels[] = {
+      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
+      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
+  llvm::ModulePassManager passes =
+      level == 0 ? builder.buildO0DefaultPipeline(levels[0])
+                 : builder.buildPerModuleDefaultPipeline(levels[level]);
+  passes.run(module, modules);
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>>
+gate::emitLLVM(mlir::ModuleOp module, const LibrarySignature &signature,
+               const CPUMachine &machine, const EmitOptions &options,
+               llvm::LLVMContext &context) {
+  std::unique_ptr<llvm::Module> code =
+      mlir::translateModuleToLLVMIR(module, context, "gate");
+  if (!code)
+    return llvm::createStringError("translation to LLVM IR failed");
+  auto target = machine.createTargetMachine(options.fuseMultiplyAdd);
+  if (!target)
+    return target.takeError();
+  llvm::Triple triple(machine.triple);
+  llvm::DataLayout layout = (*target)->createDataLayout();
+  code->setTargetTriple(triple);
+  code->setDataLayout(layout);
+  std::unique_ptr<llvm::Module> entries =
+      buildEntryPoints(context, signature, triple, layout);
+  if (llvm::Linker::linkModules(*code, std::move(entries)))
+    return llvm::createStringError("the entry points do not link");
+  std::vector<std::string> exported = exportedSymbols(signature);
+  llvm::internalizeModule(*code, [&](const llvm::GlobalValue &value) {
+    return llvm::is_contained(exported, value.getName().str());
+  });
+  setFunctionAttributes(*code, machine);
+  optimize(*code, **target, options.optimization);
+  return code;
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>>
+gate::emitObject(llvm::Module &module, const CPUMachine &machine,
+                 const EmitOptions &options) {
+  auto target = machine.createTargetMachine(options.fuseMultiplyAdd);
+  if (!target)
+    return target.takeError();
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  if ((*target)->addPassesToEmitFile(passes, stream, nullptr,
+                                     llvm::CodeGenFileType::ObjectFile))
+    return llvm::createStringError("the code generator cannot write objects");
+  passes.run(module);
+  return bytes;
+}
