@@ -64,9 +64,10 @@ static bool isAtMostZero(const StepExpr *expr) {
   auto operandIs = [&](unsigned i) { return isAtMostZero(expr->operands[i]); };
   switch (expr->kind) {
   case Kind::leaf:
-    return expr->elements &&
-           llvm::all_of(expr->elements.getValues<APFloat>(),
-                        [](const APFloat &v) { return v.isNegative() || v.isZero(); });
+    return expr->elements && llvm::all_of(expr->elements.getValues<APFloat>(),
+                                          [](const APFloat &v) {
+                                            return v.isNegative() || v.isZero();
+                                          });
   case Kind::constant:
     return expr->number <= 0;
   case Kind::product: {
@@ -134,7 +135,8 @@ private:
   StepAxis axisOf(ArrayRef<StepAxis> index, int64_t dim) const {
     return dim < 0 ? unitAxis : index[dim];
   }
-  TokenOperand operand(const StepExpr *expr, StepAxis heads, StepAxis width) const {
+  TokenOperand operand(const StepExpr *expr, StepAxis heads,
+                       StepAxis width) const {
     return {expr, {expr->uses(heads) ? heads : unitAxis, width}};
   }
 
@@ -155,7 +157,8 @@ private:
 LogicalResult LinearScanProof::checkState() {
   if (scan.getNumStates() != 1 || scan.getNumOutputs() != 1)
     return algebra.refuse(scan, "the scan has " + Twine(scan.getNumStates()) +
-                                    " states and " + Twine(scan.getNumOutputs()) +
+                                    " states and " +
+                                    Twine(scan.getNumOutputs()) +
                                     " outputs, expects one of each");
   stateType = cast<RankedTensorType>(
       scan.getStep().front().getTerminator()->getOperand(0).getType());
@@ -184,12 +187,14 @@ LogicalResult LinearScanProof::evaluateUpdate() {
   if (failed(update))
     return failure();
   if (update->stateTerms.empty())
-    return algebra.refuse(yield, "the new state does not depend on the old one");
+    return algebra.refuse(yield,
+                          "the new state does not depend on the old one");
   for (const StateTerm &term : update->stateTerms)
     if (!term.summed.empty())
       return algebra.refuse(
-          term.summer, "the update sums the state over one of its axes, expects "
-                       "a diagonal decay of the old state");
+          term.summer,
+          "the update sums the state over one of its axes, expects "
+          "a diagonal decay of the old state");
   for (const StateTerm &term : update->stateTerms)
     if (ArrayRef<StepAxis>(term.index) != ArrayRef<StepAxis>(index))
       return algebra.refuse(term.reader, "the update moves elements of the "
@@ -272,7 +277,8 @@ LogicalResult LinearScanProof::checkRead(const StepValue &output) {
 }
 
 FailureOr<LinearScanForm> LinearScanProof::run() {
-  if (failed(checkState()) || failed(evaluateUpdate()) || failed(evaluateRead()))
+  if (failed(checkState()) || failed(evaluateUpdate()) ||
+      failed(evaluateRead()))
     return failure();
   if (stateType.getRank() == 2)
     return assign({-1, keyDim, 1 - keyDim});
@@ -340,10 +346,11 @@ LogicalResult LinearScanProof::splitUpdate(Roles roles, LinearScanForm &form) {
   StepProduct keys{added.number, {}}, values;
   for (const StepExpr *factor : added.factors) {
     if (factor->uses(key) && factor->uses(value))
-      return algebra.refuse(factor->op ? factor->op : kept.reader,
-                            "what is added to the state varies along its key and "
-                            "its value axis, expects the product of a key and a "
-                            "value");
+      return algebra.refuse(
+          factor->op ? factor->op : kept.reader,
+          "what is added to the state varies along its key and "
+          "its value axis, expects the product of a key and a "
+          "value");
     (factor->uses(value) ? values : keys).factors.push_back(factor);
   }
   Type element = stateType.getElementType();
@@ -420,13 +427,13 @@ FailureOr<const StepExpr *> LinearScanProof::takeLog(const StepExpr *factor) {
 }
 
 /// Per-head numbers of a constant, or nothing.
-static std::optional<SmallVector<double>> numbersPerHead(const StepExpr *expr,
-                                                         StepAxis heads,
-                                                         int64_t count) {
+static std::optional<SmallVector<double>>
+numbersPerHead(const StepExpr *expr, StepAxis heads, int64_t count) {
   if (expr->kind == Kind::constant)
     return SmallVector<double>(count, expr->number);
   if (expr->kind != Kind::leaf || !expr->elements ||
-      llvm::any_of(expr->freeAxes, [&](StepAxis axis) { return axis != heads; }) ||
+      llvm::any_of(expr->freeAxes,
+                   [&](StepAxis axis) { return axis != heads; }) ||
       expr->elements.getNumElements() != count)
     return std::nullopt;
   SmallVector<double> numbers;
@@ -476,8 +483,9 @@ LogicalResult LinearScanProof::splitDecay(Roles roles, LinearScanForm &form) {
   SmallVector<const StepExpr *> logs;
   for (const StepExpr *factor : kept.coefficient.factors) {
     if (factor->uses(axisOf(index, roles.value)))
-      return algebra.refuse(factor->op ? factor->op : kept.reader,
-                            "the decay varies along the value axis of the state");
+      return algebra.refuse(
+          factor->op ? factor->op : kept.reader,
+          "the decay varies along the value axis of the state");
     FailureOr<const StepExpr *> log = takeLog(factor);
     if (failed(log))
       return failure();

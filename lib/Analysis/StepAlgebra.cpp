@@ -162,7 +162,8 @@ StepValue StepAlgebra::sum(Operation *op, StepValue value,
 }
 
 static bool isConstant(const StepValue &value) {
-  return value.stateTerms.empty() && (!value.free || value.free->factors.empty());
+  return value.stateTerms.empty() &&
+         (!value.free || value.free->factors.empty());
 }
 
 static double numberOf(const StepValue &value) {
@@ -207,8 +208,8 @@ FailureOr<StepValue> StepAlgebra::apply(Operation *op,
 // Values
 //===----------------------------------------------------------------------===//
 
-FailureOr<StepValue> StepAlgebra::evaluate(Value value, ArrayRef<StepAxis> index,
-                                           Operation *user) {
+FailureOr<StepValue>
+StepAlgebra::evaluate(Value value, ArrayRef<StepAxis> index, Operation *user) {
   auto key = std::pair(value.getAsOpaquePointer(),
                        std::vector<StepAxis>(index.begin(), index.end()));
   auto found = known.find(key);
@@ -225,7 +226,8 @@ FailureOr<StepValue> StepAlgebra::evaluate(Value value, ArrayRef<StepAxis> index
   return result;
 }
 
-FailureOr<StepValue> StepAlgebra::compute(Value value, ArrayRef<StepAxis> index) {
+FailureOr<StepValue> StepAlgebra::compute(Value value,
+                                          ArrayRef<StepAxis> index) {
   if (value == stateAfter) {
     StateTerm term{{}, {}, SmallVector<StepAxis>(index), true};
     return StepValue{getElementTypeOrSelf(value.getType()), {term}, {}};
@@ -253,7 +255,8 @@ FailureOr<StepValue> StepAlgebra::ofElementwise(Operation *op,
   SmallVector<StepValue, 3> operands;
   for (Value operand : op->getOperands()) {
     bool isScalar = !isa<RankedTensorType>(operand.getType());
-    Result part = evaluate(operand, isScalar ? ArrayRef<StepAxis>() : index, op);
+    Result part =
+        evaluate(operand, isScalar ? ArrayRef<StepAxis>() : index, op);
     if (failed(part))
       return failure();
     operands.push_back(std::move(*part));
@@ -302,7 +305,8 @@ FailureOr<StepValue> StepAlgebra::ofConstant(Operation *op, Attribute value,
 static FailureOr<SmallVector<StepAxis>>
 followUnits(ArrayRef<ReassociationIndices> groups, RankedTensorType wide,
             ArrayRef<StepAxis> index, bool toNarrow) {
-  SmallVector<StepAxis> result(toNarrow ? groups.size() : wide.getRank(), unitAxis);
+  SmallVector<StepAxis> result(toNarrow ? groups.size() : wide.getRank(),
+                               unitAxis);
   for (auto [narrow, group] : llvm::enumerate(groups)) {
     bool taken = false;
     for (int64_t dim : group) {
@@ -337,8 +341,9 @@ FailureOr<StepValue> StepAlgebra::ofShape(Operation *op,
     for (auto [size, all] : llvm::zip(slice.getMixedSizes(), type.getShape()))
       isWhole &= getConstantIntValue(size) == all;
     if (!isWhole)
-      return refuse(op, "a part of a tensor is taken, expects a slice that only "
-                        "drops dims of size 1");
+      return refuse(op,
+                    "a part of a tensor is taken, expects a slice that only "
+                    "drops dims of size 1");
     llvm::SmallBitVector dropped = slice.getDroppedDims();
     SmallVector<StepAxis> full;
     for (unsigned dim = 0, next = 0; dim < dropped.size(); ++dim)
@@ -358,7 +363,8 @@ FailureOr<StepValue> StepAlgebra::ofShape(Operation *op,
 /// The scalars of a structured op at one position of its loops.
 class StepAlgebra::LinalgBody {
 public:
-  LinalgBody(StepAlgebra &algebra, linalg::LinalgOp op, ArrayRef<StepAxis> loops)
+  LinalgBody(StepAlgebra &algebra, linalg::LinalgOp op,
+             ArrayRef<StepAxis> loops)
       : algebra(algebra), op(op), loops(loops) {}
 
   Result evaluate(Value scalar) {
@@ -470,9 +476,10 @@ FailureOr<StepValue> StepAlgebra::ofLinalg(linalg::LinalgOp op, OpResult result,
       yielded, op.getBlock()->getArgument(init->getOperandNumber()));
   if (failed(accumulation)) {
     Operation *at = yielded.getDefiningOp();
-    return refuse(op, "a reduction by '" +
-                          (at ? at : op.getOperation())->getName().getStringRef() +
-                          "', expects a sum");
+    return refuse(op,
+                  "a reduction by '" +
+                      (at ? at : op.getOperation())->getName().getStringRef() +
+                      "', expects a sum");
   }
   Result start = evaluate(init->get(), index, op);
   if (failed(start))

@@ -258,6 +258,35 @@ LogicalResult TaskOutliner::run() {
   return success();
 }
 
+/// Keeps one of each set of tasks with equal bodies: the layers of a model are
+/// compiled once.
+static void mergeEqualTasks(ModuleOp module, ArrayRef<std::string> names) {
+  llvm::DenseMap<size_t, SmallVector<func::FuncOp>> byLength;
+  llvm::StringMap<std::string> replacements;
+  for (const std::string &name : names) {
+    auto task = cast<func::FuncOp>(SymbolTable::lookupSymbolIn(module, name));
+    size_t ops = 0;
+    task.walk([&](Operation *) { ++ops; });
+    auto &candidates = byLength[ops];
+    auto found = llvm::find_if(candidates, [&](func::FuncOp other) {
+      return OperationEquivalence::isRegionEquivalentTo(
+          &task.getBody(), &other.getBody(),
+          OperationEquivalence::IgnoreLocations);
+    });
+    if (found == candidates.end()) {
+      candidates.push_back(task);
+      continue;
+    }
+    replacements[name] = found->getName().str();
+    task.erase();
+  }
+  module.walk([&](func::ConstantOp constant) {
+    auto found = replacements.find(constant.getValue());
+    if (found != replacements.end())
+      constant.setValue(found->second);
+  });
+}
+
 namespace {
 struct OutlineParallel : gate::impl::OutlineParallelBase<OutlineParallel> {
   void runOnOperation() override {
@@ -280,6 +309,7 @@ struct OutlineParallel : gate::impl::OutlineParallelBase<OutlineParallel> {
         b.getFunctionType({pointer, pointer, b.getI64Type()}, {}));
     runtime.setPrivate();
     unsigned number = 0;
+    SmallVector<std::string> names;
     for (scf::ForallOp forall : tasks) {
       std::string name =
           (forall->getParentOfType<func::FuncOp>().getName() + "_task_" +
@@ -287,7 +317,9 @@ struct OutlineParallel : gate::impl::OutlineParallelBase<OutlineParallel> {
               .str();
       if (failed(TaskOutliner(forall, name).run()))
         return signalPassFailure();
+      names.push_back(name);
     }
+    mergeEqualTasks(getOperation(), names);
   }
 };
 } // namespace

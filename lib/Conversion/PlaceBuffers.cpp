@@ -157,6 +157,59 @@ static int64_t elementBytes(Type type) {
   return type.isIndex() ? 8 : llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
 }
 
+/// `dim` in terms of the sizes that made its memref; null when it stays.
+static Value stepDim(OpBuilder &builder, memref::DimOp dim) {
+  std::optional<int64_t> position = dim.getConstantIndex();
+  Operation *source = dim.getSource().getDefiningOp();
+  if (!position || !source)
+    return {};
+  Location loc = dim.getLoc();
+  auto asValue = [&](OpFoldResult size) {
+    return getValueOrCreateConstantIndexOp(builder, loc, size);
+  };
+  if (auto collapse = dyn_cast<memref::CollapseShapeOp>(source)) {
+    Value product;
+    for (int64_t inner : collapse.getReassociationIndices()[*position]) {
+      Value size = asValue(memref::getMixedSize(builder, loc, collapse.getSrc(), inner));
+      product = product ? builder.createOrFold<arith::MulIOp>(loc, product, size)
+                        : size;
+    }
+    return product;
+  }
+  if (auto expand = dyn_cast<memref::ExpandShapeOp>(source))
+    return asValue(expand.getMixedOutputShape()[*position]);
+  if (auto alloc = dyn_cast<memref::AllocOp>(source))
+    return asValue(alloc.getMixedSizes()[*position]);
+  if (auto cast = dyn_cast<memref::CastOp>(source))
+    return asValue(memref::getMixedSize(builder, loc, cast.getSource(), *position));
+  return {};
+}
+
+/// Sizes of reshaped buffers as products of the sizes they came from.
+static void resolveDims(func::FuncOp function) {
+  SmallVector<memref::DimOp> work;
+  function.walk([&](memref::DimOp op) { work.push_back(op); });
+  while (!work.empty()) {
+    memref::DimOp dim = work.pop_back_val();
+    OpBuilder builder(dim);
+    Value size = stepDim(builder, dim);
+    if (!size)
+      continue;
+    dim.getResult().replaceAllUsesWith(size);
+    // New sizes may be dims of reshaped buffers themselves.
+    SmallVector<Operation *> made{size.getDefiningOp()};
+    while (!made.empty()) {
+      Operation *op = made.pop_back_val();
+      if (auto next = dyn_cast_or_null<memref::DimOp>(op))
+        work.push_back(next);
+      else if (auto product = dyn_cast_or_null<arith::MulIOp>(op))
+        for (Value operand : product->getOperands())
+          made.push_back(operand.getDefiningOp());
+    }
+    dim.erase();
+  }
+}
+
 /// Equal names mean equal sizes: one value per named dim, so that sizes can be
 /// compared.
 void BufferPlacer::unifyDims() {
@@ -384,6 +437,7 @@ void BufferPlacer::rewriteAllocs() {
 }
 
 LogicalResult BufferPlacer::run() {
+  resolveDims(function);
   unifyDims();
   if (failed(hoist()) || failed(assignSlots()))
     return failure();
@@ -394,9 +448,10 @@ LogicalResult BufferPlacer::run() {
       builder.setInsertionPointToStart(&function.getBody().front());
       IRMapping mapping;
       if (!copySize(builder, factor, mapping))
-        return function.emitError()
-               << "has a temporary whose size does not follow from the shapes "
-                  "of the arguments";
+        return emitError(factor.getLoc())
+               << "the size of a temporary must follow from the shapes of the "
+                  "arguments, but comes from "
+               << factor;
     }
   buildQuery();
   rewriteAllocs();

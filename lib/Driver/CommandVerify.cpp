@@ -18,6 +18,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
+#include <cstring>
 
 using namespace mlir;
 using namespace gate;
@@ -115,7 +116,14 @@ static FailureOr<std::vector<Row>> verify(const DataOptions &data,
         convertArrays(arrays, plain->signature().functions[index]);
     Arrays oracleArrays =
         convertArrays(arrays, oracle->signature().functions[index]);
-    if (failed(fast->call(session, index, arrays)) ||
+    // A poisoned workspace shows what is read before it is written.
+    std::vector<int64_t> dims;
+    for (const std::string &dim : function.dims)
+      dims.push_back(sizes->at(dim));
+    int64_t bytes = fast->workspaceBytes(index, dims);
+    Array workspace(ElementType::U8, {std::max<int64_t>(bytes, 64)});
+    std::memset(workspace.data(), 0xff, workspace.bytes());
+    if (failed(fast->call(session, index, arrays, &workspace)) ||
         failed(plain->call(session, index, plainArrays)) ||
         failed(oracle->call(session, index, oracleArrays)))
       return failure();

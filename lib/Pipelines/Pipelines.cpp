@@ -39,9 +39,10 @@ void gate::buildModelPipeline(OpPassManager &manager) {
 
 void gate::buildTilePipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createDecompose());
+  manager.addPass(createConvertElementwiseToLinalgPass());
   addSimplify(manager);
   // Before products and scans become loops: nothing may be fused into those.
-  manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   addSimplify(manager);
   manager.addNestedPass<func::FuncOp>(createPackProducts());
   manager.addNestedPass<func::FuncOp>(createTileParallel());
@@ -67,6 +68,7 @@ static void addBufferize(OpPassManager &manager) {
   addSimplify(manager);
   manager.addPass(createPlaceBuffers());
   addSimplify(manager);
+  manager.addNestedPass<func::FuncOp>(createConvertCopyToLinalg());
 }
 
 void gate::buildCPUPipeline(OpPassManager &manager,
@@ -84,6 +86,7 @@ void gate::buildCPUPipeline(OpPassManager &manager,
 void gate::buildReferencePipeline(OpPassManager &manager,
                                   const ReferencePipelineOptions &options) {
   manager.addNestedPass<func::FuncOp>(createExpandMeaning());
+  manager.addPass(createConvertElementwiseToLinalgPass());
   if (options.promote)
     manager.addPass(createPromoteFloat());
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
@@ -92,6 +95,7 @@ void gate::buildReferencePipeline(OpPassManager &manager,
 }
 
 void gate::buildLLVMPipeline(OpPassManager &manager) {
+  manager.addNestedPass<func::FuncOp>(createLowerExpandShapes());
   manager.addPass(createOutlineParallel());
   manager.addPass(createBuildEntries());
   manager.addNestedPass<func::FuncOp>(memref::createExpandStridedMetadataPass());

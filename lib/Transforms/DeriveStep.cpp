@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace gate {
 #define GEN_PASS_DEF_DERIVESTEP
@@ -34,9 +35,28 @@ static int64_t timePosition(ArrayAttr dims, StringRef time) {
   return -1;
 }
 
+/// Whether two dims of an argument are named `time`.
+static bool namesTwice(func::FuncOp function, unsigned argument,
+                       StringRef time) {
+  auto dims = function.getArgAttrOfType<ArrayAttr>(argument, "gate.dims");
+  return llvm::count_if(dims.getAsRange<StringAttr>(), [&](StringAttr name) {
+           return name.getValue() == time;
+         }) > 1;
+}
+
 static int64_t timeOf(const TimeDims &times, Value value) {
   auto found = times.find(value);
   return found == times.end() ? -1 : found->second;
+}
+
+/// Whether the body of `op` asks for the index of loop `loop`.
+static bool readsIndexOf(linalg::LinalgOp op, unsigned loop) {
+  return op.getBlock()
+      ->walk([&](linalg::IndexOp index) {
+        return index.getDim() == loop ? WalkResult::interrupt()
+                                      : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 /// Time through a structured op: one parallel loop is time.
@@ -65,6 +85,10 @@ static LogicalResult propagateLinalg(linalg::LinalgOp op, TimeDims &times,
     reason = "sums over time";
     return failure();
   }
+  if (readsIndexOf(op, *timeLoop)) {
+    reason = "depends on the position of a token";
+    return failure();
+  }
   for (OpOperand &init : op.getDpsInitsMutable()) {
     AffineMap map = op.getMatchingIndexingMap(&init);
     for (auto [position, expr] : llvm::enumerate(map.getResults()))
@@ -76,10 +100,10 @@ static LogicalResult propagateLinalg(linalg::LinalgOp op, TimeDims &times,
 }
 
 /// Time through a reshape: its dim must stay a dim of its own.
-static LogicalResult
-propagateReshape(Value source, Value result,
-                 ArrayRef<ReassociationIndices> groups, bool expands,
-                 TimeDims &times, std::string &reason) {
+static LogicalResult propagateReshape(Value source, Value result,
+                                      ArrayRef<ReassociationIndices> groups,
+                                      bool expands, TimeDims &times,
+                                      std::string &reason) {
   int64_t time = timeOf(times, source);
   if (time < 0)
     return success();
@@ -98,9 +122,58 @@ propagateReshape(Value source, Value result,
   return success();
 }
 
+/// Time through an op without an interface that may be elementwise.
+static LogicalResult propagateElementwise(Operation &op, TimeDims &times,
+                                          std::string &reason) {
+  int64_t time = -1;
+  if (op.hasTrait<OpTrait::IsTerminator>())
+    return success();
+  for (Value operand : op.getOperands()) {
+    int64_t own = timeOf(times, operand);
+    if (own < 0)
+      continue;
+    if (time >= 0 && own != time) {
+      reason = "has time in dim " + std::to_string(time) +
+               " of one operand and in dim " + std::to_string(own) +
+               " of another";
+      return failure();
+    }
+    time = own;
+  }
+  if (time < 0)
+    return success();
+  if (!isa<tensor::CastOp>(op) && !OpTrait::hasElementwiseMappableTraits(&op)) {
+    reason = "is an op through which time cannot be followed";
+    return failure();
+  }
+  for (Value result : op.getResults())
+    times[result] = time;
+  return success();
+}
+
+/// The number of tokens may size tensors, but is not a number to compute with:
+/// it is 1 in a step.
+static LogicalResult propagateSize(tensor::DimOp op, TimeDims &times,
+                                   std::string &reason) {
+  int64_t time = timeOf(times, op.getSource());
+  if (time < 0 || (op.getConstantIndex() && *op.getConstantIndex() != time) ||
+      llvm::all_of(
+          op->getUsers(),
+          llvm::IsaPred<tensor::DimOp, tensor::EmptyOp, tensor::ExpandShapeOp>))
+    return success();
+  reason = "computes with the number of tokens";
+  return failure();
+}
+
 /// Time through one op of the body; fails with a reason.
 static LogicalResult propagate(Operation &op, TimeDims &times,
                                std::string &reason) {
+  SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op.getRegions(), captured);
+  if (llvm::any_of(captured, [&](Value v) { return timeOf(times, v) >= 0; })) {
+    reason = "reads tokens from inside its region";
+    return failure();
+  }
   if (auto streaming = dyn_cast<StreamingOpInterface>(op)) {
     SmallVector<int64_t> operands, results;
     for (Value operand : op.getOperands())
@@ -122,18 +195,76 @@ static LogicalResult propagate(Operation &op, TimeDims &times,
     return propagateReshape(collapse.getSrc(), collapse.getResult(),
                             collapse.getReassociationIndices(), false, times,
                             reason);
-  int64_t time = -1;
-  for (Value operand : op.getOperands())
-    time = std::max(time, timeOf(times, operand));
-  if (time < 0 || isa<tensor::DimOp>(op) || op.hasTrait<OpTrait::IsTerminator>())
+  if (auto dim = dyn_cast<tensor::DimOp>(op))
+    return propagateSize(dim, times, reason);
+  return propagateElementwise(op, times, reason);
+}
+
+namespace {
+/// A state that an op carries from token to token.
+struct CarriedState {
+  Value initial, final;
+};
+} // namespace
+
+/// The states that `op` carries over tokens.
+static SmallVector<CarriedState> carriedStates(Operation &op) {
+  if (auto scan = dyn_cast<LinearScanOp>(op))
+    return {{scan.getInitial(), scan.getFinal()}};
+  if (auto conv = dyn_cast<ShortConvOp>(op))
+    return {{conv.getInitial(), conv.getFinal()}};
+  SmallVector<CarriedState> states;
+  if (auto scan = dyn_cast<ScanOp>(op))
+    for (auto [initial, final] :
+         llvm::zip(scan.getInitial(),
+                   scan.getResults().drop_front(scan.getNumOutputs())))
+      states.push_back({initial, final});
+  return states;
+}
+
+/// `value` and all that it is computed from.
+static SetVector<Value> sourcesOf(Value value) {
+  SetVector<Value> sources;
+  sources.insert(value);
+  for (unsigned i = 0; i < sources.size(); ++i)
+    if (Operation *op = sources[i].getDefiningOp())
+      sources.insert(op->operand_begin(), op->operand_end());
+  return sources;
+}
+
+/// Checks that what `op` remembers comes in as a state of the function and
+/// goes out as the same state; otherwise every step would start anew.
+static LogicalResult checkCarried(func::FuncOp function, Operation &op,
+                                  const TimeDims &times, std::string &reason) {
+  if (llvm::none_of(op.getOperands(),
+                    [&](Value v) { return timeOf(times, v) >= 0; }))
     return success();
-  if (isa<tensor::CastOp>(op) || OpTrait::hasElementwiseMappableTraits(&op)) {
-    for (Value result : op.getResults())
-      times[result] = time;
-    return success();
+  Operation *terminator = function.getBody().front().getTerminator();
+  for (auto [initial, final] : carriedStates(op)) {
+    SmallVector<Attribute> names;
+    for (Value source : sourcesOf(initial))
+      if (auto argument = dyn_cast<BlockArgument>(source))
+        if (Attribute name =
+                function.getArgAttr(argument.getArgNumber(), "gate.state"))
+          names.push_back(name);
+    if (names.empty()) {
+      reason = "starts from an initial state that is no function argument with "
+               "gate.state, so a step would forget the tokens before it";
+      return failure();
+    }
+    bool returns = false;
+    for (OpOperand &operand : terminator->getOpOperands())
+      returns |= llvm::is_contained(
+                     names, function.getResultAttr(operand.getOperandNumber(),
+                                                   "gate.state")) &&
+                 sourcesOf(operand.get()).contains(final);
+    if (!returns) {
+      reason = "has a final state that is not returned under the gate.state "
+               "that it starts from, so a step would forget this token";
+      return failure();
+    }
   }
-  reason = "is an op through which time cannot be followed";
-  return failure();
+  return success();
 }
 
 static RankedTensorType dropDim(RankedTensorType type, int64_t dim) {
@@ -185,9 +316,10 @@ static void buildStep(func::FuncOp function, StringRef name,
   builder.setInsertionPointAfter(function);
   Location loc = function.getLoc();
   SmallVector<Type> arguments, results;
-  for (auto [type, time] : llvm::zip(function.getArgumentTypes(), argumentTimes))
-    arguments.push_back(
-        time < 0 ? type : dropDim(cast<RankedTensorType>(type), time));
+  for (auto [type, time] :
+       llvm::zip(function.getArgumentTypes(), argumentTimes))
+    arguments.push_back(time < 0 ? type
+                                 : dropDim(cast<RankedTensorType>(type), time));
   for (auto [type, time] : llvm::zip(function.getResultTypes(), resultTimes))
     results.push_back(time < 0 ? type
                                : dropDim(cast<RankedTensorType>(type), time));
@@ -205,14 +337,14 @@ static void buildStep(func::FuncOp function, StringRef name,
   Block *entry = step.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   IRMapping mapping;
-  for (auto [old, fresh, time] : llvm::zip(function.getArguments(),
-                                           entry->getArguments(), argumentTimes)) {
+  for (auto [old, fresh, time] : llvm::zip(
+           function.getArguments(), entry->getArguments(), argumentTimes)) {
     Value value = fresh;
     if (time >= 0) {
       auto full = cast<RankedTensorType>(old.getType());
-      value = tensor::ExpandShapeOp::create(
-          builder, loc, unitDim(full, time), value,
-          unitGroups(full.getRank(), time));
+      value = tensor::ExpandShapeOp::create(builder, loc, unitDim(full, time),
+                                            value,
+                                            unitGroups(full.getRank(), time));
       if (value.getType() != full)
         value = tensor::CastOp::create(builder, loc, full, value);
     }
@@ -250,9 +382,8 @@ struct DeriveStep : gate::impl::DeriveStepBase<DeriveStep> {
           function->hasAttr("gate.time") && hasState(function))
         functions.push_back(function);
     for (func::FuncOp function : functions) {
-      std::string name = functions.size() == 1
-                             ? "step"
-                             : (function.getName() + "_step").str();
+      std::string name =
+          functions.size() == 1 ? "step" : (function.getName() + "_step").str();
       if (getOperation().lookupSymbol(name))
         continue;
       if (failed(derive(function, name)))
@@ -270,28 +401,39 @@ private:
 
   LogicalResult refuse(Operation *op, const Twine &what, StringRef reason) {
     if (required)
-      return op->emitError() << "no step can be derived: " << what << " "
-                             << reason;
+      return op->emitError()
+             << "no step can be derived: " << what << " " << reason;
     op->emitRemark() << "no step is derived: " << what << " " << reason;
     return success();
   }
 
   LogicalResult derive(func::FuncOp function, StringRef name) {
-    StringRef time = function->getAttrOfType<StringAttr>("gate.time").getValue();
+    if (!function.getBody().hasOneBlock())
+      return refuse(function, "the function", "has more than one block");
+    StringRef time =
+        function->getAttrOfType<StringAttr>("gate.time").getValue();
     TimeDims times;
     SmallVector<int64_t> argumentTimes, resultTimes;
     for (BlockArgument argument : function.getArguments()) {
-      int64_t position = timePosition(
-          function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
-                                               "gate.dims"),
-          time);
+      int64_t position = timePosition(function.getArgAttrOfType<ArrayAttr>(
+                                          argument.getArgNumber(), "gate.dims"),
+                                      time);
       argumentTimes.push_back(position);
-      if (position >= 0)
-        times[argument] = position;
+      if (position < 0)
+        continue;
+      times[argument] = position;
+      auto type = cast<RankedTensorType>(argument.getType());
+      if (!type.isDynamicDim(position))
+        return refuse(function, "argument " + Twine(argument.getArgNumber()),
+                      "has a time dim of static size");
+      if (namesTwice(function, argument.getArgNumber(), time))
+        return refuse(function, "argument " + Twine(argument.getArgNumber()),
+                      "names the time dim twice");
     }
     std::string reason;
     for (Operation &op : function.getBody().front())
-      if (failed(propagate(op, times, reason)))
+      if (failed(propagate(op, times, reason)) ||
+          failed(checkCarried(function, op, times, reason)))
         return refuse(&op, "'" + op.getName().getStringRef() + "'", reason);
     Operation *terminator = function.getBody().front().getTerminator();
     for (auto [index, value] : llvm::enumerate(terminator->getOperands())) {
@@ -299,8 +441,9 @@ private:
           function.getResultAttrOfType<ArrayAttr>(index, "gate.dims"), time);
       if (named != timeOf(times, value))
         return refuse(terminator, "result " + Twine(index),
-                      named >= 0 ? "names a time dim that no token reaches"
-                                 : "has a time dim that gate.dims does not name");
+                      named >= 0
+                          ? "names a time dim that no token reaches"
+                          : "has a time dim that gate.dims does not name");
       resultTimes.push_back(named);
     }
     buildStep(function, name, argumentTimes, resultTimes);

@@ -41,9 +41,9 @@ struct Blocking {
 class ProductBuilder {
 public:
   ProductBuilder(OpBuilder &builder, Location loc, Value lhs, Value rhs,
-                 bool rhsIsTransposed, Blocking blocking)
+                 bool rhsIsTransposed, Value initial, Blocking blocking)
       : b(builder, loc), lhs(lhs), rhs(rhs), transposed(rhsIsTransposed),
-        blocking(blocking) {
+        initial(initial), blocking(blocking) {
     rows = b.sizes(lhs)[0];
     depth = b.sizes(lhs)[1];
     columns = b.sizes(rhs)[transposed ? 0 : 1];
@@ -74,7 +74,8 @@ public:
 private:
   OpFoldResult attr(int64_t n) { return b.builder.getIndexAttr(n); }
 
-  OpFoldResult apply(TensorBuilder &s, AffineExpr expr, ArrayRef<OpFoldResult> x) {
+  OpFoldResult apply(TensorBuilder &s, AffineExpr expr,
+                     ArrayRef<OpFoldResult> x) {
     return affine::makeComposedFoldedAffineApply(s.builder, s.loc, expr, x);
   }
   /// min(step, size - offset), folded where the step divides a static size.
@@ -85,25 +86,37 @@ private:
         return attr(step);
     AffineExpr d0, d1;
     bindDims(s.builder.getContext(), d0, d1);
-    AffineMap map = AffineMap::get(
-        2, 0, {s.builder.getAffineConstantExpr(step), d0 - d1},
-        s.builder.getContext());
+    AffineMap map =
+        AffineMap::get(2, 0, {s.builder.getAffineConstantExpr(step), d0 - d1},
+                       s.builder.getContext());
     return affine::makeComposedFoldedAffineMin(s.builder, s.loc, map,
                                                {size, offset});
   }
 
+  /// What the product adds to, at the place of one task. A constant is written
+  /// by the task itself: one pass over the result less, and by all threads.
+  Value accumulator(TensorBuilder &s, Value shared, const Sizes &offsets,
+                    const Sizes &sizes) {
+    Value tile = s.slice(shared, offsets, sizes);
+    if (!initial)
+      return tile;
+    return linalg::FillOp::create(s.builder, s.loc, ValueRange{initial},
+                                  ValueRange{tile})
+        .getResult(0);
+  }
+
   Value product(TensorBuilder &s, Value left, Value right, bool rightTransposed,
                 Value acc) {
-    AffineMap rightMap =
-        rightTransposed ? s.map(3, {1, 2}) : s.map(3, {2, 1});
+    AffineMap rightMap = rightTransposed ? s.map(3, {1, 2}) : s.map(3, {2, 1});
     return s.contract(left, right, acc,
                       {s.map(3, {0, 2}), rightMap, s.map(3, {0, 1})}, 2);
   }
 
   /// scf.forall over [0, count) whose body returns a tile and its place.
-  Value parallel(TensorBuilder &s, OpFoldResult count, Value init,
-                 function_ref<Value(TensorBuilder &, Value, Value, Sizes &, Sizes &)>
-                     body) {
+  Value
+  parallel(TensorBuilder &s, OpFoldResult count, Value init,
+           function_ref<Value(TensorBuilder &, Value, Value, Sizes &, Sizes &)>
+               body) {
     auto forall = scf::ForallOp::create(
         s.builder, s.loc, ArrayRef<OpFoldResult>{count}, ValueRange{init},
         std::nullopt, [&](OpBuilder &inner, Location loc, ValueRange args) {
@@ -139,6 +152,8 @@ private:
   TensorBuilder b;
   Value lhs, rhs;
   bool transposed;
+  /// The number every element starts from, or null.
+  Value initial;
   Blocking blocking;
   OpFoldResult rows, depth, columns;
 };
@@ -149,16 +164,21 @@ private:
 Value ProductBuilder::buildInPlace(TensorBuilder &s, Value acc) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   OpFoldResult tasks = apply(s, d0.ceilDiv(blocking.panel), {columns});
-  return parallel(s, tasks, acc, [&](TensorBuilder &e, Value task, Value shared,
-                                     Sizes &offsets, Sizes &sizes) {
-    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
-    OpFoldResult width = rest(e, columns, first, blocking.panel);
-    Value right = transposed ? e.slice(rhs, {first, attr(0)}, {width, depth})
-                             : e.slice(rhs, {attr(0), first}, {depth, width});
-    offsets = {attr(0), first};
-    sizes = {rows, width};
-    return product(e, lhs, right, transposed, e.slice(shared, offsets, sizes));
-  });
+  return parallel(s, tasks, acc,
+                  [&](TensorBuilder &e, Value task, Value shared,
+                      Sizes &offsets, Sizes &sizes) {
+                    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
+                    OpFoldResult width =
+                        rest(e, columns, first, blocking.panel);
+                    Value right =
+                        transposed
+                            ? e.slice(rhs, {first, attr(0)}, {width, depth})
+                            : e.slice(rhs, {attr(0), first}, {depth, width});
+                    offsets = {attr(0), first};
+                    sizes = {rows, width};
+                    return product(e, lhs, right, transposed,
+                                   accumulator(e, shared, offsets, sizes));
+                  });
 }
 
 /// The right side as [panels, depth, panel width].
@@ -167,49 +187,62 @@ Value ProductBuilder::buildPanels(TensorBuilder &s) {
   OpFoldResult panels = apply(s, d0.ceilDiv(blocking.panel), {columns});
   Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
   Value init = s.empty({panels, depth, attr(blocking.panel)}, element);
-  return parallel(s, panels, init, [&](TensorBuilder &e, Value task, Value shared,
-                                       Sizes &offsets, Sizes &sizes) {
-    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
-    OpFoldResult width = rest(e, columns, first, blocking.panel);
-    Value source = transposed ? e.slice(rhs, {first, attr(0)}, {width, depth})
-                              : e.slice(rhs, {attr(0), first}, {depth, width});
-    offsets = {task, attr(0), attr(0)};
-    sizes = {attr(1), depth, width};
-    Value room = e.slice(shared, offsets, sizes, {0});
-    AffineMap sourceMap = transposed ? e.map(2, {1, 0}) : e.map(2, {0, 1});
-    return e.generic({source}, room, {sourceMap, e.map(2, {0, 1})}, 2,
-                     [](TensorBuilder &, ValueRange args) { return args[0]; });
-  });
+  return parallel(
+      s, panels, init,
+      [&](TensorBuilder &e, Value task, Value shared, Sizes &offsets,
+          Sizes &sizes) {
+        OpFoldResult first = apply(e, d0 * blocking.panel, {task});
+        OpFoldResult width = rest(e, columns, first, blocking.panel);
+        Value source = transposed
+                           ? e.slice(rhs, {first, attr(0)}, {width, depth})
+                           : e.slice(rhs, {attr(0), first}, {depth, width});
+        offsets = {task, attr(0), attr(0)};
+        sizes = {attr(1), depth, width};
+        Value room = e.slice(shared, offsets, sizes, {0});
+        AffineMap sourceMap = transposed ? e.map(2, {1, 0}) : e.map(2, {0, 1});
+        return e.generic(
+            {source}, room, {sourceMap, e.map(2, {0, 1})}, 2,
+            [](TensorBuilder &, ValueRange args) { return args[0]; });
+      });
 }
 
 Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   Value packed = buildPanels(s);
   OpFoldResult tasks = apply(s, d0.ceilDiv(blocking.rows), {rows});
-  return parallel(s, tasks, acc, [&](TensorBuilder &e, Value task, Value shared,
-                                     Sizes &offsets, Sizes &sizes) {
-    OpFoldResult firstRow = apply(e, d0 * blocking.rows, {task});
-    OpFoldResult height = rest(e, rows, firstRow, blocking.rows);
-    offsets = {firstRow, attr(0)};
-    sizes = {height, columns};
-    Value tile = e.slice(shared, offsets, sizes);
-    return loop(e, depth, blocking.depth, tile, [&](TensorBuilder &f, Value k,
-                                                    Value outer) {
-      OpFoldResult steps = rest(f, depth, k, blocking.depth);
-      Value left = f.slice(lhs, {firstRow, OpFoldResult(k)}, {height, steps});
-      return loop(f, columns, blocking.panel, outer, [&](TensorBuilder &g,
-                                                         Value column, Value in) {
-        OpFoldResult width = rest(g, columns, column, blocking.panel);
-        OpFoldResult panel =
-            apply(g, d0.floorDiv(blocking.panel), {OpFoldResult(column)});
-        Value right = g.slice(packed, {panel, OpFoldResult(k), attr(0)},
-                              {attr(1), steps, width}, {0});
-        Sizes place{attr(0), OpFoldResult(column)}, extent{height, width};
-        Value part = product(g, left, right, false, g.slice(in, place, extent));
-        return g.insert(part, in, place, extent);
+  return parallel(
+      s, tasks, acc,
+      [&](TensorBuilder &e, Value task, Value shared, Sizes &offsets,
+          Sizes &sizes) {
+        OpFoldResult firstRow = apply(e, d0 * blocking.rows, {task});
+        OpFoldResult height = rest(e, rows, firstRow, blocking.rows);
+        offsets = {firstRow, attr(0)};
+        sizes = {height, columns};
+        Value tile = accumulator(e, shared, offsets, sizes);
+        return loop(
+            e, depth, blocking.depth, tile,
+            [&](TensorBuilder &f, Value k, Value outer) {
+              OpFoldResult steps = rest(f, depth, k, blocking.depth);
+              Value left =
+                  f.slice(lhs, {firstRow, OpFoldResult(k)}, {height, steps});
+              return loop(f, columns, blocking.panel, outer,
+                          [&](TensorBuilder &g, Value column, Value in) {
+                            OpFoldResult width =
+                                rest(g, columns, column, blocking.panel);
+                            OpFoldResult panel =
+                                apply(g, d0.floorDiv(blocking.panel),
+                                      {OpFoldResult(column)});
+                            Value right = g.slice(
+                                packed, {panel, OpFoldResult(k), attr(0)},
+                                {attr(1), steps, width}, {0});
+                            Sizes place{attr(0), OpFoldResult(column)},
+                                extent{height, width};
+                            Value part = product(g, left, right, false,
+                                                 g.slice(in, place, extent));
+                            return g.insert(part, in, place, extent);
+                          });
+            });
       });
-    });
-  });
 }
 
 namespace {
@@ -241,7 +274,8 @@ static bool isPlainProduct(linalg::LinalgOp op) {
 /// Leading row dims in equal order on the left and in the result, one
 /// reduction, one column dim.
 static FailureOr<MatrixForm> matchMatrixForm(linalg::LinalgOp op) {
-  FailureOr<linalg::ContractionDimensions> dims = linalg::inferContractionDims(op);
+  FailureOr<linalg::ContractionDimensions> dims =
+      linalg::inferContractionDims(op);
   if (failed(dims) || !dims->batch.empty() || dims->n.size() != 1 ||
       dims->k.size() != 1 || dims->m.empty() || op.getNumDpsInputs() != 2 ||
       !isPlainProduct(op))
@@ -297,6 +331,11 @@ struct PackProducts : gate::impl::PackProductsBase<PackProducts> {
     Value rhs = op.getDpsInputOperand(1)->get();
     Value acc = op.getDpsInitOperand(0)->get();
     auto resultType = cast<RankedTensorType>(acc.getType());
+    Value initial;
+    if (auto fill = acc.getDefiningOp<linalg::FillOp>()) {
+      initial = fill.getInputs()[0];
+      acc = b.empty(b.sizes(acc), resultType.getElementType());
+    }
     SmallVector<ReassociationIndices> groups(2);
     for (unsigned dim = 0; dim < form->rowDims; ++dim)
       groups[0].push_back(dim);
@@ -306,8 +345,9 @@ struct PackProducts : gate::impl::PackProductsBase<PackProducts> {
       lhs = tensor::CollapseShapeOp::create(builder, op.getLoc(), lhs, groups);
       acc = tensor::CollapseShapeOp::create(builder, op.getLoc(), acc, groups);
     }
-    ProductBuilder product(builder, op.getLoc(), lhs, rhs, form->rhsIsTransposed,
-                           {panelWidth, rowBlock, depthBlock, minRows});
+    ProductBuilder product(builder, op.getLoc(), lhs, rhs,
+                           form->rhsIsTransposed, initial,
+                           Blocking{panelWidth, rowBlock, depthBlock, minRows});
     Value result = product.build(acc);
     if (form->rowDims > 1)
       result = tensor::ExpandShapeOp::create(builder, op.getLoc(), resultType,

@@ -107,8 +107,8 @@ public:
 
 private:
   /// `summed` are loops after those of `axes`; body values are added up.
-  Value build(const StepExpr *expr, ArrayRef<StepAxis> axes, ArrayRef<StepAxis> summed,
-              Type type);
+  Value build(const StepExpr *expr, ArrayRef<StepAxis> axes,
+              ArrayRef<StepAxis> summed, Type type);
   Value sourceOf(const StepExpr *input);
   Value emit(TensorBuilder &s, const StepExpr *expr,
              DenseMap<const StepExpr *, Value> &values);
@@ -121,7 +121,7 @@ private:
 
 Value TokenBuilder::reuse(const TokenOperand &operand) {
   const StepExpr *expr = operand.expr;
-  if (expr->kind != Kind::leaf || !expr->isToken)
+  if (!expr->isToken)
     return {};
   SmallVector<StepAxis> own(expr->axes), wanted(operand.axes);
   llvm::erase(own, unitAxis);
@@ -187,7 +187,10 @@ Value TokenBuilder::emit(TensorBuilder &s, const StepExpr *expr,
 }
 
 Value TokenBuilder::build(const TokenOperand &operand) {
-  return build(operand.expr, operand.axes, {}, operand.expr->type);
+  const StepExpr *expr = operand.expr;
+  if (expr->kind != Kind::sum)
+    return build(expr, operand.axes, {}, expr->type);
+  return build(expr->operands[0], operand.axes, expr->axes, expr->type);
 }
 
 Value TokenBuilder::build(const StepExpr *expr, ArrayRef<StepAxis> axes,
@@ -213,7 +216,8 @@ Value TokenBuilder::build(const StepExpr *expr, ArrayRef<StepAxis> axes,
     SmallVector<AffineExpr> results;
     if (input->isToken || input->kind == Kind::sum)
       results = {b.builder.getAffineDimExpr(0), b.builder.getAffineDimExpr(1)};
-    for (StepAxis axis : input->kind == Kind::sum ? input->freeAxes : input->axes)
+    for (StepAxis axis :
+         input->kind == Kind::sum ? input->freeAxes : input->axes)
       results.push_back(axis == unitAxis
                             ? b.builder.getAffineConstantExpr(0)
                             : b.builder.getAffineDimExpr(loopOf.lookup(axis)));
@@ -303,8 +307,8 @@ static void raise(ScanOp scan, StepAlgebra &algebra,
     order.push_back(dim + 1);
   Value initial = permute(b, scan.getInitial()[0], order);
   SmallVector<int64_t> userTail = sizesFrom(initial, 1);
-  initial = reshapeUnits(b, initial,
-                         {form.heads, form.keyWidth, form.valueWidth}, 1);
+  initial =
+      reshapeUnits(b, initial, {form.heads, form.keyWidth, form.valueWidth}, 1);
 
   DenseF64ArrayAttr constants;
   if (form.decayConstants)

@@ -67,11 +67,53 @@ struct RefineFromCasts : OpInterfaceRewritePattern<InferTypeOpInterface> {
   }
 };
 
+/// The same for elementwise ops of other dialects on tensors.
+struct RefineElementwise : RewritePattern {
+  RefineElementwise(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
+      return failure();
+    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+    if (!type)
+      return failure();
+    SmallVector<int64_t> shape(type.getShape());
+    for (Value operand : op->getOperands())
+      if (auto cast = operand.getDefiningOp<tensor::CastOp>())
+        if (auto source = dyn_cast<RankedTensorType>(cast.getSource().getType()))
+          for (auto [size, known] : llvm::zip(shape, source.getShape()))
+            if (ShapedType::isDynamic(size))
+              size = known;
+    if (ArrayRef<int64_t>(shape) == type.getShape())
+      return rewriter.notifyMatchFailure(op, "no operand has a known cast");
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      auto own = dyn_cast<RankedTensorType>(operand.getType());
+      operands.push_back(
+          own ? Value(tensor::CastOp::create(
+                    rewriter, op->getLoc(),
+                    RankedTensorType::get(shape, own.getElementType()), operand))
+              : operand);
+    }
+    OperationState state(op->getLoc(), op->getName());
+    state.addOperands(operands);
+    state.addTypes(RankedTensorType::get(shape, type.getElementType()));
+    state.addAttributes(
+        llvm::to_vector(op->getDiscardableAttrDictionary().getValue()));
+    state.propertiesAttr = op->getPropertiesAsAttribute();
+    Operation *refined = rewriter.create(state);
+    rewriter.replaceOpWithNewOp<tensor::CastOp>(op, type, refined->getResult(0));
+    return success();
+  }
+};
+
 struct RefineShapes : gate::impl::RefineShapesBase<RefineShapes> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<RefineFromCasts>(context);
+    patterns.add<RefineFromCasts, RefineElementwise>(context);
     for (StringRef name : {"tensor", "linalg", "arith", "gate"})
       context->getOrLoadDialect(name)->getCanonicalizationPatterns(patterns);
     for (RegisteredOperationName op : context->getRegisteredOperations())

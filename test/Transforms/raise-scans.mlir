@@ -1,4 +1,8 @@
 // RUN: gate-opt --gate-raise-scans --canonicalize %s | FileCheck %s
+// RUN: gate-opt --gate-raise-scans --remarks-filter-passed=gate-raise-scans --remark-policy=all %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// REMARK: Function=retnet | Remark="raised to gate.linear_scan"
+// REMARK: Function=simple_gla | Reason="takes the log-decay to be at most 0", Remark="raised to gate.linear_scan"
 
 #hk = affine_map<(h, k, v) -> (h, k)>
 #hv = affine_map<(h, k, v) -> (h, v)>
@@ -49,7 +53,7 @@ func.func @linear_attention(
 func.func @retnet(
     %q: tensor<?x?x2x4xf32>, %k: tensor<?x?x2x4xf32>, %v: tensor<?x?x2x5xf32>,
     %s: tensor<?x2x4x5xf32>) -> (tensor<?x?x2x5xf32>, tensor<?x2x4x5xf32>) {
-  %o, %last = gate.scan inputs(%q, %k, %v) initial(%s) reverse {
+  %o, %last = gate.scan inputs(%q, %k, %v) initial(%s) attributes {reverse} {
   ^bb0(%qt: tensor<2x4xf32>, %kt: tensor<2x4xf32>, %vt: tensor<2x5xf32>, %st: tensor<2x4x5xf32>):
     %gamma = arith.constant dense<[0.96875, 0.984375]> : tensor<2xf32>
     %e = tensor.empty() : tensor<2x4x5xf32>
@@ -187,13 +191,13 @@ func.func @hgrn2(
 // CHECK-LABEL: func @transposed(
 // CHECK-SAME: %[[X:.*]]: tensor<?x?x6xf32>, %[[W:.*]]: tensor<4x6xf32>, %[[K:.*]]: tensor<?x?x4xf32>, %[[V:.*]]: tensor<?x?x5xf32>, %[[G:.*]]: tensor<?x?xf32>, %[[S:.*]]: tensor<?x5x4xf32>)
 // CHECK: %[[Q:.*]] = linalg.generic
-// CHECK-SAME: iterator_types = ["parallel", "parallel", "parallel", "reduction"]
-// CHECK-SAME: tensor<?x?x4xf32>
+// CHECK-SAME: iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]
+// CHECK-SAME: ins(%[[X]], %[[W]] : tensor<?x?x6xf32>, tensor<4x6xf32>)
 // CHECK: %[[D:.*]] = linalg.generic {{.*}} ins(%[[G]] : tensor<?x?xf32>)
 // CHECK-NEXT: ^bb0(%[[GT:.*]]: f32, %{{.*}}: f32):
 // CHECK-NEXT: arith.addf %[[GT]], %{{.*}} : f32
 // CHECK: linalg.transpose ins(%[[S]] : tensor<?x5x4xf32>) outs(%{{.*}}) permutation = [0, 2, 1]
-// CHECK: %[[O:.*]], %[[F:.*]] = gate.linear_scan {{.*}} decay(%[[D]])
+// CHECK: %[[O:.*]], %[[F:.*]] = gate.linear_scan %[[Q]], {{.*}} decay(%[[D]])
 // CHECK: linalg.transpose ins(%{{.*}} : tensor<?x4x5xf32>) outs(%{{.*}}) permutation = [0, 2, 1]
 func.func @transposed(
     %x: tensor<?x?x6xf32>, %w: tensor<4x6xf32>, %k: tensor<?x?x4xf32>, %v: tensor<?x?x5xf32>,
@@ -218,4 +222,43 @@ func.func @transposed(
   } : (tensor<?x?x6xf32>, tensor<?x?x4xf32>, tensor<?x?x5xf32>, tensor<?x?xf32>, tensor<4x6xf32>, tensor<?x5x4xf32>)
       -> (tensor<?x?x5xf32>, tensor<?x5x4xf32>)
   return %o, %last : tensor<?x?x5xf32>, tensor<?x5x4xf32>
+}
+
+// Heads stand last in state and output, the query is shared by all of them,
+// the log-decay is an invariant, and the value is gated in the step.
+// CHECK-LABEL: func @heads_last(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x?x4xf32>, %[[K:.*]]: tensor<?x?x4x3xf32>, %[[V:.*]]: tensor<?x?x5x3xf32>, %[[G:.*]]: tensor<3xf32>, %[[S:.*]]: tensor<?x4x5x3xf32>)
+// CHECK: %[[Q4:.*]] = tensor.expand_shape %[[Q]] {{.*}} into tensor<?x?x1x4xf32>
+// CHECK: linalg.generic {{.*}} ins(%[[K]] : tensor<?x?x4x3xf32>) outs(%{{.*}} : tensor<?x?x3x4xf32>)
+// CHECK: linalg.generic {{.*}} ins(%[[V]] : tensor<?x?x5x3xf32>) outs(%{{.*}} : tensor<?x?x3x5xf32>)
+// CHECK: math.tanh
+// CHECK: linalg.generic {{.*}} ins(%[[G]] : tensor<3xf32>) outs(%{{.*}} : tensor<?x?x3xf32>)
+// CHECK: linalg.transpose ins(%[[S]] {{.*}} permutation = [0, 3, 1, 2]
+// CHECK: gate.linear_scan %[[Q4]],
+// CHECK: permutation = [0, 2, 3, 1]
+// CHECK: permutation = [0, 1, 3, 2]
+func.func @heads_last(
+    %q: tensor<?x?x4xf32>, %k: tensor<?x?x4x3xf32>, %v: tensor<?x?x5x3xf32>,
+    %g: tensor<3xf32>, %s: tensor<?x4x5x3xf32>)
+    -> (tensor<?x?x5x3xf32>, tensor<?x4x5x3xf32>) {
+  %o, %last = gate.scan inputs(%q, %k, %v) invariants(%g) initial(%s) {
+  ^bb0(%qt: tensor<4xf32>, %kt: tensor<4x3xf32>, %vt: tensor<5x3xf32>, %gt: tensor<3xf32>,
+       %st: tensor<4x5x3xf32>):
+    %gated = math.tanh %vt : tensor<5x3xf32>
+    %e = tensor.empty() : tensor<4x5x3xf32>
+    %d = math.exp %gt : tensor<3xf32>
+    %wide = linalg.broadcast ins(%d : tensor<3xf32>) outs(%e : tensor<4x5x3xf32>) dimensions = [0, 1]
+    %kw = linalg.broadcast ins(%kt : tensor<4x3xf32>) outs(%e : tensor<4x5x3xf32>) dimensions = [1]
+    %vw = linalg.broadcast ins(%gated : tensor<5x3xf32>) outs(%e : tensor<4x5x3xf32>) dimensions = [0]
+    %qw = linalg.broadcast ins(%qt : tensor<4xf32>) outs(%e : tensor<4x5x3xf32>) dimensions = [1, 2]
+    %kept = arith.mulf %wide, %st : tensor<4x5x3xf32>
+    %p = arith.mulf %kw, %vw : tensor<4x5x3xf32>
+    %n = arith.subf %kept, %p : tensor<4x5x3xf32>
+    %r = arith.mulf %n, %qw : tensor<4x5x3xf32>
+    %zero = arith.constant dense<0.0> : tensor<5x3xf32>
+    %y = linalg.reduce { arith.addf } ins(%r : tensor<4x5x3xf32>) outs(%zero : tensor<5x3xf32>) dimensions = [0]
+    gate.yield %n, %y : tensor<4x5x3xf32>, tensor<5x3xf32>
+  } : (tensor<?x?x4xf32>, tensor<?x?x4x3xf32>, tensor<?x?x5x3xf32>, tensor<3xf32>, tensor<?x4x5x3xf32>)
+      -> (tensor<?x?x5x3xf32>, tensor<?x4x5x3xf32>)
+  return %o, %last : tensor<?x?x5x3xf32>, tensor<?x4x5x3xf32>
 }

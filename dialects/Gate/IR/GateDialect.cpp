@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -29,7 +30,21 @@ using namespace gate;
 
 #include "Gate/IR/GateInterfaces.cpp.inc"
 
+namespace {
+/// Every op is pure: a function that holds it can be inlined anywhere.
+struct GateInliner : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
 void GateDialect::initialize() {
+  addInterfaces<GateInliner>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "Gate/IR/GateAttrs.cpp.inc"

@@ -41,8 +41,21 @@ SmallVector<OpFoldResult> TensorBuilder::sizes(Value tensor) {
   return tensor::getMixedSizes(builder, loc, tensor);
 }
 
+/// Sizes with constants as attributes, so that they are in the types.
+static SmallVector<OpFoldResult> foldConstants(OpBuilder &builder,
+                                               ArrayRef<OpFoldResult> sizes) {
+  SmallVector<OpFoldResult> folded;
+  for (OpFoldResult size : sizes) {
+    std::optional<int64_t> constant = getConstantIntValue(size);
+    folded.push_back(constant ? OpFoldResult(builder.getIndexAttr(*constant))
+                              : size);
+  }
+  return folded;
+}
+
 Value TensorBuilder::empty(ArrayRef<OpFoldResult> sizes, Type type) {
-  return tensor::EmptyOp::create(builder, loc, sizes, type);
+  return tensor::EmptyOp::create(builder, loc, foldConstants(builder, sizes),
+                                 type);
 }
 
 Value TensorBuilder::filled(ArrayRef<OpFoldResult> sizes, Type type,
@@ -87,15 +100,16 @@ Value TensorBuilder::slice(Value tensor, ArrayRef<OpFoldResult> offsets,
           getConstantIntValue(size).value_or(ShapedType::kDynamic));
   return tensor::ExtractSliceOp::create(
       builder, loc, RankedTensorType::get(shape, type.getElementType()), tensor,
-      offsets, sizes, strides);
+      foldConstants(builder, offsets), foldConstants(builder, sizes), strides);
 }
 
 Value TensorBuilder::insert(Value tile, Value tensor,
                             ArrayRef<OpFoldResult> offsets,
                             ArrayRef<OpFoldResult> sizes) {
   SmallVector<OpFoldResult> strides(offsets.size(), builder.getIndexAttr(1));
-  return tensor::InsertSliceOp::create(builder, loc, tile, tensor, offsets,
-                                       sizes, strides);
+  return tensor::InsertSliceOp::create(
+      builder, loc, tile, tensor, foldConstants(builder, offsets),
+      foldConstants(builder, sizes), strides);
 }
 
 Value TensorBuilder::contract(Value lhs, Value rhs, Value acc,

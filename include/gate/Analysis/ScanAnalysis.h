@@ -1,4 +1,5 @@
-//===- ScanAnalysis.h - Which scans are linear in a matrix state -*- C++ -*-===//
+//===- ScanAnalysis.h - Which scans are linear in a matrix state -*- C++
+//-*-===//
 //
 // Proves that the step of a gate.scan is that of gate.linear_scan with an
 // additive update: S = D S + k v^T, read as scale * S^T q, where D is the

@@ -133,7 +133,8 @@ private:
   using Result = mlir::FailureOr<StepValue>;
 
   Result compute(mlir::Value value, llvm::ArrayRef<StepAxis> index);
-  Result ofArgument(mlir::BlockArgument argument, llvm::ArrayRef<StepAxis> index);
+  Result ofArgument(mlir::BlockArgument argument,
+                    llvm::ArrayRef<StepAxis> index);
   Result ofConstant(mlir::Operation *op, mlir::Attribute value,
                     llvm::ArrayRef<StepAxis> index);
   Result ofLinalg(mlir::linalg::LinalgOp op, mlir::OpResult result,

@@ -22,14 +22,23 @@ def BuildEntries : Pass<"gate-build-entries", "::mlir::ModuleOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def ConvertCopyToLinalg : Pass<"gate-convert-copy-to-linalg", "::mlir::func::FuncOp"> {
+  let summary = "Turn copies of buffers into elementwise linalg";
+  let description = [{
+    `memref.copy` becomes `linalg.generic`, so that copies are vectorised like
+    everything else and never call into a library; a copy of a buffer onto
+    itself vanishes.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 def ConvertLinalgToVector : Pass<"gate-convert-linalg-to-vector", "::mlir::func::FuncOp"> {
   let summary = "Lower linalg on memrefs to register-blocked vector loops";
   let description = [{
     Products get a register tile of rows times vectors with the accumulators as
     loop values and fused multiply-adds; other ops a vectorised innermost loop,
     with transposes in registers where an operand is contiguous in another dim
-    than the result. Widths that the vector does not divide are masked. Copies
-    are lowered the same way. Changes rounding: multiply-adds are fused, sums
+    than the result. Widths that the vector does not divide are masked. Changes rounding: multiply-adds are fused, sums
     over a contiguous dim are split over lanes.
   }];
   let options = [
@@ -65,6 +74,17 @@ def ExportFunctions : Pass<"gate-export-functions", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
                            "::mlir::memref::MemRefDialect"];
+}
+
+def LowerExpandShapes : Pass<"gate-lower-expand-shapes", "::mlir::func::FuncOp"> {
+  let summary = "Lower expand_shape that makes several dynamic dims of one";
+  let description = [{
+    `memref.expand_shape` with more than one dynamic dim in a group becomes a
+    `memref.reinterpret_cast` with row-major strides; upstream's expansion of
+    strided metadata knows one unknown size per group only.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::affine::AffineDialect"];
 }
 
 def OutlineParallel : Pass<"gate-outline-parallel", "::mlir::ModuleOp"> {

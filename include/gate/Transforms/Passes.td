@@ -73,6 +73,16 @@ def ExpandMeaning : Pass<"gate-expand-meaning", "::mlir::func::FuncOp"> {
     "::mlir::math::MathDialect"];
 }
 
+def FuseElementwise : Pass<"gate-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Fuse elementwise linalg into its only user";
+  let description = [{
+    An elementwise producer with one use is computed inside its user, unless
+    the user is a contraction, which would compute it again for every column.
+    Shapes stay as they are.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 def PackProducts : Pass<"gate-pack-products", "::mlir::func::FuncOp"> {
   let summary = "Tile products for threads and caches and pack their right side";
   let description = [{

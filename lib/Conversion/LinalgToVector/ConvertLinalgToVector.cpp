@@ -21,24 +21,6 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
-/// A copy as an elementwise op, or nothing where source and target are one.
-static void rewriteCopy(RewriterBase &rewriter, memref::CopyOp copy) {
-  rewriter.setInsertionPoint(copy);
-  if (copy.getSource() == copy.getTarget())
-    return rewriter.eraseOp(copy);
-  auto type = cast<MemRefType>(copy.getTarget().getType());
-  AffineMap map = rewriter.getMultiDimIdentityMap(type.getRank());
-  linalg::GenericOp::create(
-      rewriter, copy.getLoc(), ValueRange{copy.getSource()},
-      ValueRange{copy.getTarget()}, ArrayRef<AffineMap>{map, map},
-      SmallVector<utils::IteratorType>(type.getRank(),
-                                       utils::IteratorType::parallel),
-      [](OpBuilder &b, Location loc, ValueRange args) {
-        linalg::YieldOp::create(b, loc, args[0]);
-      });
-  rewriter.eraseOp(copy);
-}
-
 namespace {
 struct ConvertLinalgToVector
     : gate::impl::ConvertLinalgToVectorBase<ConvertLinalgToVector> {
@@ -52,10 +34,6 @@ struct ConvertLinalgToVector
       return signalPassFailure();
     }
     IRRewriter rewriter(&getContext());
-    SmallVector<memref::CopyOp> copies;
-    getOperation().walk([&](memref::CopyOp op) { copies.push_back(op); });
-    for (memref::CopyOp op : copies)
-      rewriteCopy(rewriter, op);
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {
       if (op.hasPureBufferSemantics())
