@@ -77,3 +77,14 @@ func.func @region(%x: tensor<2x5x8xf32>, %h0: tensor<?x8xf32>) -> tensor<?x8xf32
   } : (tensor<?x?x8xf32>, tensor<?x8xf32>) -> (tensor<?x?x8xf32>, tensor<?x8xf32>)
   return %last : tensor<?x8xf32>
 }
+
+// Through elementwise ops of other dialects.
+// CHECK-LABEL: func.func @elementwise(
+// CHECK:         arith.negf {{.*}} : tensor<4x8xf32>
+// CHECK:         gate.glu {{.*}} -> tensor<4x8xf32>
+func.func @elementwise(%x: tensor<4x8xf32>, %g: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %c = tensor.cast %x : tensor<4x8xf32> to tensor<?x8xf32>
+  %n = arith.negf %c : tensor<?x8xf32>
+  %y = gate.glu %g, %n {activation = #gate.activation<silu>} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

@@ -15,6 +15,7 @@
 #include "Gate/IR/TensorBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -92,14 +93,22 @@ static void rowOf(TensorBuilder &b, Value tensor, OpFoldResult row,
 }
 
 /// `source` with `rows` rows, converted to `type`, in a tile of `padded` rows
-/// whose other rows are 0; rows in opposite order where `flip`.
+/// whose other rows are 0; rows in opposite order where `flip`. `pack` asks
+/// for a tile of its own even where the source would do.
 static Value padTile(TensorBuilder &b, Value source, OpFoldResult rows,
-                     int64_t padded, Type type, bool flip) {
+                     int64_t padded, Type type, bool flip, bool pack) {
   std::optional<int64_t> fixed = getConstantIntValue(rows);
   bool whole = fixed && *fixed == padded;
   Type element = cast<RankedTensorType>(source.getType()).getElementType();
-  if (whole && element == type && !flip)
+  if (whole && element == type && !flip && padded == 1)
     return source;
+  if (whole && element == type && !flip) {
+    if (!pack)
+      return source;
+    return bufferization::AllocTensorOp::create(
+        b.builder, b.loc, cast<RankedTensorType>(source.getType()),
+        /*dynamicSizes=*/ValueRange(), /*copy=*/source);
+  }
   Sizes sizes = b.sizes(source);
   Sizes paddedSizes = sizes;
   paddedSizes[0] = b.builder.getIndexAttr(padded);
@@ -142,7 +151,7 @@ Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
   int64_t heads = getNumHeads();
   Type wide = getArithmeticType();
   OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
-  auto tile = [&](Value operand) {
+  auto tile = [&](Value operand, bool pack) {
     auto type = cast<RankedTensorType>(operand.getType());
     int64_t own = type.getDimSize(2);
     Value head = parallel[1];
@@ -154,11 +163,14 @@ Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
       sizes.push_back(builder.getIndexAttr(type.getDimSize(3)));
     }
     Value source = b.slice(operand, offsets, sizes, {0, 2});
-    return padTile(b, source, size, padded, wide, getReverse());
+    return padTile(b, source, size, padded, wide, getReverse(), pack);
   };
-  Values tiles{tile(getQuery()), tile(getKey()), tile(getValue())};
+  // Values are read by every product of the chunk; heads lie between their rows
+  // in memory, at distances that map many rows to few sets of a cache.
+  Values tiles{tile(getQuery(), false), tile(getKey(), false),
+               tile(getValue(), true)};
   if (getDecay()) {
-    tiles.push_back(tile(getDecay()));
+    tiles.push_back(tile(getDecay(), false));
   } else if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
     SmallVector<Attribute> numbers;
     for (double v : *constants)

@@ -47,6 +47,8 @@ private:
   }
   std::optional<unsigned> findResultLoop();
   std::optional<unsigned> findReductionLoop();
+  bool canReduce(unsigned lane);
+  bool prefersReduction(unsigned lane);
   SmallVector<OpOperand *> transposedInputs(unsigned lane, unsigned &across);
 
   void emitElementwise(unsigned lane);
@@ -57,6 +59,9 @@ private:
   Values reduceInner(ArrayRef<unsigned> reductions, unsigned lane, Value mask,
                      Value count, Values accumulators);
   Values transposeBlock(Values rows);
+  Values transposeGroups(Values blocks);
+  Value shuffle(Value a, Value b, function_ref<int64_t(int64_t)> laneAt);
+  Value foldFour(ArrayRef<Value> four, function_ref<Value(Value, Value)> combine);
 
   LoopEmitter e;
   linalg::LinalgOp op;
@@ -107,8 +112,31 @@ SmallVector<OpOperand *> RowLowering::transposedInputs(unsigned lane,
   return result;
 }
 
+/// Whether `lane` would read an input with gaps that a reduction reads without.
+bool RowLowering::prefersReduction(unsigned lane) {
+  std::optional<unsigned> reduction = findReductionLoop();
+  if (!reduction || !canReduce(*reduction))
+    return false;
+  return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) {
+    return e.accessOf(input, lane) == Access::Strided;
+  });
+}
+
+/// Whether the one result is combined by an operation with a neutral element.
+bool RowLowering::canReduce(unsigned lane) {
+  if (!e.isBodyVectorizable(lane))
+    return false;
+  SmallVector<Operation *> combiners;
+  Block &body = op->getRegion(0).front();
+  return matchReduction(body.getArguments().take_back(1), 0, combiners) &&
+         combiners.size() == 1 &&
+         linalg::getCombinerOpKind(combiners.front()) &&
+         body.getArguments().back().hasOneUse();
+}
+
 LogicalResult RowLowering::run() {
-  if (std::optional<unsigned> lane = findResultLoop()) {
+  std::optional<unsigned> lane = findResultLoop();
+  if (lane && !prefersReduction(*lane)) {
     if (!e.isBodyVectorizable(*lane))
       return failure();
     unsigned across = 0;
@@ -120,15 +148,8 @@ LogicalResult RowLowering::run() {
       emitElementwise(*lane);
     return success();
   }
-  std::optional<unsigned> lane = findReductionLoop();
-  if (!lane || !e.isBodyVectorizable(*lane))
-    return failure();
-  SmallVector<Operation *> combiners;
-  Block &body = op->getRegion(0).front();
-  if (!matchReduction(body.getArguments().take_back(1), 0, combiners) ||
-      combiners.size() != 1 ||
-      !linalg::getCombinerOpKind(combiners.front()) ||
-      !body.getArguments().back().hasOneUse())
+  lane = findReductionLoop();
+  if (!lane || !canReduce(*lane))
     return failure();
   emitReducing(*lane);
   return success();
@@ -179,25 +200,94 @@ void RowLowering::emitElementwise(unsigned lane) {
   });
 }
 
-/// Transposes a square of lanes by swapping blocks of 1, 2, 4, .. lanes.
+/// Lane by lane from `a` (0 .. lanes - 1) and `b` (lanes .. 2 lanes - 1).
+Value RowLowering::shuffle(Value a, Value b,
+                           function_ref<int64_t(int64_t)> laneAt) {
+  SmallVector<int64_t> mask;
+  for (int64_t lane = 0; lane < e.lanes; ++lane)
+    mask.push_back(laneAt(lane));
+  return vector::ShuffleOp::create(e.rewriter, e.loc, a, b, mask);
+}
+
+/// From vectors that each hold one row block of groups of four lanes to
+/// vectors that each hold one group position of all row blocks.
+Values RowLowering::transposeGroups(Values blocks) {
+  if (blocks.size() == 1)
+    return blocks;
+  // Even (odd) groups of a, then even (odd) groups of b.
+  auto half = [&](Value a, Value b, int64_t parity) {
+    return shuffle(a, b, [&](int64_t lane) {
+      int64_t group = lane / 4, half = e.lanes / 8;
+      int64_t source = group < half ? 0 : e.lanes;
+      return source + (2 * (group % half) + parity) * 4 + lane % 4;
+    });
+  };
+  Values even, odd;
+  for (size_t i = 0; i < blocks.size(); i += 2) {
+    even.push_back(half(blocks[i], blocks[i + 1], 0));
+    odd.push_back(half(blocks[i], blocks[i + 1], 1));
+  }
+  even = transposeGroups(even);
+  odd = transposeGroups(odd);
+  Values result;
+  for (auto [x, y] : llvm::zip(even, odd)) {
+    result.push_back(x);
+    result.push_back(y);
+  }
+  return result;
+}
+
+/// Transposes a square of lanes. First four rows at a time inside groups of
+/// four lanes (interleaving elements, then pairs), then whole groups: shuffles
+/// that machines have as single instructions.
 Values RowLowering::transposeBlock(Values rows) {
   int64_t lanes = e.lanes;
-  for (int64_t bit = 1; bit < lanes; bit *= 2) {
-    SmallVector<int64_t> low(lanes), high(lanes);
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      bool isHigh = lane & bit;
-      low[lane] = isHigh ? lanes + lane - bit : lane;
-      high[lane] = isHigh ? lanes + lane : lane + bit;
-    }
-    for (int64_t row = 0; row < lanes; ++row) {
-      if (row & bit)
-        continue;
-      Value a = rows[row], b = rows[row | bit];
-      rows[row] = vector::ShuffleOp::create(e.rewriter, e.loc, a, b, low);
-      rows[row | bit] = vector::ShuffleOp::create(e.rewriter, e.loc, a, b, high);
-    }
+  // Lanes of a and b in turn, from the lower or upper half of each group.
+  auto interleave = [&](Value a, Value b, int64_t width, bool upper) {
+    return shuffle(a, b, [&](int64_t lane) {
+      int64_t inGroup = lane % 4;
+      int64_t fromB = (inGroup / width) % 2;
+      int64_t position = inGroup / (2 * width) * width + inGroup % width;
+      return lane / 4 * 4 + position + (upper ? 2 : 0) + fromB * lanes;
+    });
+  };
+  SmallVector<Values> columns(4);
+  for (int64_t row = 0; row < lanes; row += 4) {
+    Value lowAB = interleave(rows[row], rows[row + 1], 1, false);
+    Value highAB = interleave(rows[row], rows[row + 1], 1, true);
+    Value lowCD = interleave(rows[row + 2], rows[row + 3], 1, false);
+    Value highCD = interleave(rows[row + 2], rows[row + 3], 1, true);
+    columns[0].push_back(interleave(lowAB, lowCD, 2, false));
+    columns[1].push_back(interleave(lowAB, lowCD, 2, true));
+    columns[2].push_back(interleave(highAB, highCD, 2, false));
+    columns[3].push_back(interleave(highAB, highCD, 2, true));
   }
-  return rows;
+  Values result(lanes);
+  for (int64_t column = 0; column < 4; ++column)
+    for (auto [group, value] : llvm::enumerate(transposeGroups(columns[column])))
+      result[group * 4 + column] = value;
+  return result;
+}
+
+/// The sums of four vectors over their lanes, as the first four lanes of one.
+Value RowLowering::foldFour(ArrayRef<Value> four,
+                            function_ref<Value(Value, Value)> combine) {
+  // Per group of four lanes: halves of a, then halves of b.
+  auto pair = [&](Value a, Value b) {
+    auto pick = [&](int64_t parity) {
+      return shuffle(a, b, [&](int64_t lane) {
+        int64_t inGroup = lane % 4;
+        return lane / 4 * 4 + inGroup % 2 * 2 + parity + inGroup / 2 * e.lanes;
+      });
+    };
+    return combine(pick(0), pick(1));
+  };
+  Value sums = pair(pair(four[0], four[1]), pair(four[2], four[3]));
+  for (int64_t width = e.lanes / 2; width >= 4; width /= 2)
+    sums = combine(sums, shuffle(sums, sums, [&](int64_t lane) {
+                     return lane < width ? lane + width : lane;
+                   }));
+  return sums;
 }
 
 void RowLowering::emitTransposing(unsigned lane, unsigned across,
@@ -332,15 +422,34 @@ void RowLowering::reduceLanes(unsigned lane, std::optional<unsigned> unrolled,
     return carried;
   };
   sums = nest(outer, sums);
+  auto combine = [&](Value a, Value b) {
+    Operation *clone = e.rewriter.clone(*combiners.front());
+    clone->setOperands({a, b});
+    clone->getResult(0).setType(a.getType());
+    return clone->getResult(0);
+  };
+  // Neighbouring results are folded together and stored as one vector.
+  if (unrolled && count == 4 && e.lanes >= 4 &&
+      e.contiguousLoop(&init) == unrolled) {
+    Value folded = foldFour(sums, combine);
+    VectorType four = VectorType::get({4}, element);
+    folded = vector::ExtractStridedSliceOp::create(
+        e.rewriter, e.loc, folded, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{4},
+        ArrayRef<int64_t>{1});
+    Values where = e.indices(&init);
+    Value before =
+        vector::LoadOp::create(e.rewriter, e.loc, four, init.get(), where);
+    vector::StoreOp::create(e.rewriter, e.loc, combine(before, folded),
+                            init.get(), where);
+    return;
+  }
   for (int64_t which = 0; which < count; ++which) {
     select(which);
     Value before = e.loadScalar(&init);
-    Value folded = vector::ReductionOp::create(e.rewriter, e.loc, kind, sums[which]);
-    Operation *combine = e.rewriter.clone(*combiners.front());
-    combine->setOperands({before, folded});
-    combine->getResult(0).setType(element);
-    memref::StoreOp::create(e.rewriter, e.loc, combine->getResult(0), init.get(),
-                            e.indices(&init));
+    Value folded =
+        vector::ReductionOp::create(e.rewriter, e.loc, kind, sums[which]);
+    memref::StoreOp::create(e.rewriter, e.loc, combine(before, folded),
+                            init.get(), e.indices(&init));
   }
   select(0);
 }

@@ -1,0 +1,259 @@
+# ===- golden_programs.py - Programs whose results are known --------------=== #
+#
+# Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------=== #
+"""Every function takes a storage type and gives a program in that type."""
+
+from __future__ import annotations
+
+import math
+
+from programs import Program, Tensor, op, wide
+
+#: Maps that the programs below use.
+PREAMBLE = """
+#x = affine_map<(b, t, o, i) -> (b, t, i)>
+#w = affine_map<(b, t, o, i) -> (o, i)>
+#y = affine_map<(b, t, o, i) -> (b, t, o)>
+#row = affine_map<(b, t, o) -> (b, t, o)>
+#bias = affine_map<(b, t, o) -> (o)>
+"""
+
+
+def scan(
+    name: str,
+    type: str,
+    K: int,
+    V: int,
+    decay: tuple[str | int, ...] = (),
+    initial: bool = False,
+    attributes: str = "",
+) -> Program:
+    """One head of a linear scan with scale K^-1/2."""
+    q, k = (Tensor(n, ("B", "T", 1, K), type) for n in "qk")
+    v = Tensor("v", ("B", "T", 1, V), type)
+    g = Tensor("g", decay, wide(type))
+    s0 = Tensor("s0", ("B", 1, K, V), wide(type))
+    results = (
+        Tensor("o", ("B", "T", 1, V), type),
+        Tensor("last", ("B", 1, K, V), wide(type)),
+    )
+    operands = [q, k, v, *[g] * bool(decay), *[s0] * initial]
+    head = "gate.linear_scan %q, %k, %v"
+    head += " decay(%g)" * bool(decay) + " initial(%s0)" * initial
+    head += f" {{scale = {K**-0.5!r} : f64{attributes}}}"
+    return Program(name, tuple(operands), results, op(results, head, operands))
+
+
+def gla(type: str) -> Program:
+    return scan("gla", type, 3, 2, ("B", "T", 1, 3), initial=True)
+
+
+def linear_attention(type: str) -> Program:
+    return scan("linear_attention", type, 2, 2)
+
+
+def retnet(type: str) -> Program:
+    constants = f", decay_constants = array<f64: {math.log(31 / 32)!r}>"
+    return scan("retnet", type, 2, 2, attributes=constants)
+
+
+def simple_gla(type: str) -> Program:
+    return scan("simple_gla", type, 2, 2, ("B", "T", 1))
+
+
+def narrowed(source: str, result: str, shape: str, type: str) -> str:
+    """Rounds %source to the storage type, or gives it a new name."""
+    if type == wide(type):
+        return f"  %{result} = tensor.cast %{source} : {shape}x{type}> to {shape}x{type}>"
+    return (
+        f"  %{result} = arith.truncf %{source}"
+        f" : {shape}x{wide(type)}> to {shape}x{type}>"
+    )
+
+
+def hgrn2(type: str) -> Program:
+    """q -> silu(q), k = 1 - exp(g): the layer's own arithmetic around a scan."""
+    q, v = (Tensor(n, ("B", "T", 1, 2), type) for n in "qv")
+    g = Tensor("g", ("B", "T", 1, 2), wide(type))
+    results = (
+        Tensor("o", ("B", "T", 1, 2), type),
+        Tensor("last", ("B", 1, 2, 2), wide(type)),
+    )
+    qs, k = (Tensor(n, q.shape, type) for n in ("qs", "k"))
+    body = f"""{op([qs], "gate.apply %q, %q {activation = #gate.activation<sigmoid>}", [q, q])}
+  %one = arith.constant 1.0 : {g.type}
+  %wide = linalg.map ins(%g : {g.mlir}) outs(%g : {g.mlir}) (%gi: {g.type}, %unused: {g.type}) {{
+    %e = math.exp %gi : {g.type}
+    %f = arith.subf %one, %e : {g.type}
+    linalg.yield %f : {g.type}
+  }}
+{narrowed("wide", "k", "tensor<?x?x1x2", type)}
+{op(results, f"gate.linear_scan %qs, %k, %v decay(%g) {{scale = {2**-0.5!r} : f64}}", [qs, k, v, g])}"""
+    return Program("hgrn2", (q, v, g), results, body)
+
+
+def project(result: str, x: str, w: str, inputs: int, outputs: int, type: str) -> str:
+    """%result = x w^T in the storage type; %RESULT_wide is the sum itself."""
+    acc = f"tensor<?x?x{outputs}x{wide(type)}>"
+    return f"""  %{result}_room = tensor.empty(%nb, %nt) : {acc}
+  %{result}_zero = linalg.fill ins(%zero : {wide(type)}) outs(%{result}_room : {acc}) -> {acc}
+  %{result}_wide = linalg.contract indexing_maps = [#x, #w, #y]
+    ins(%{x}, %{w} : tensor<?x?x{inputs}x{type}>, tensor<{outputs}x{inputs}x{type}>)
+    outs(%{result}_zero : {acc}) -> {acc}
+{narrowed(f"{result}_wide", result, f"tensor<?x?x{outputs}", type)}"""
+
+
+def split_heads(result: str, source: str, width: int, type: str) -> str:
+    return (
+        f"  %{result} = tensor.expand_shape %{source} [[0], [1], [2, 3]]"
+        f" output_shape [%nb, %nt, 2, {width}]"
+        f" : tensor<?x?x{2 * width}x{type}> into tensor<?x?x2x{width}x{type}>"
+    )
+
+
+def gla_layer(type: str) -> Program:
+    """The whole layer: d = 8, 2 heads, keys 2 and values 4 wide, rank 2."""
+    accumulator = wide(type)
+    weights = {
+        "wq": (4, 8), "wk": (4, 8), "wv": (8, 8), "a1": (2, 8), "a2": (4, 2),
+        "wr": (8, 8), "wo": (8, 8),
+    }  # fmt: skip
+    x = Tensor("x", ("B", "T", 8), type)
+    y = Tensor("y", ("B", "T", 8), type)
+    inputs = (
+        x,
+        *(Tensor(name, shape, type) for name, shape in weights.items()),
+        Tensor("b", (4,), accumulator),
+        Tensor("weight", (4,), type),
+    )
+    heads = [Tensor(n, ("B", "T", 2, width), t) for n, width, t in (
+        ("q", 2, type), ("k", 2, type), ("v", 4, type), ("g", 2, accumulator),
+        ("r", 4, type), ("o", 4, type), ("normed", 4, type), ("gated", 4, type),
+    )]  # fmt: skip
+    q, k, v, g, r, o, normed, gated = heads
+    state = Tensor("state", ("B", 2, 2, 4), accumulator)
+    weight = inputs[-1]
+    gates = f"tensor<?x?x4x{accumulator}>"
+    parts = [
+        f"""  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : {accumulator}
+  %nb = tensor.dim %x, %c0 : {x.mlir}
+  %nt = tensor.dim %x, %c1 : {x.mlir}""",
+        project("q2", "x", "wq", 8, 4, type),
+        project("k2", "x", "wk", 8, 4, type),
+        project("v2", "x", "wv", 8, 8, type),
+        project("r2", "x", "wr", 8, 8, type),
+        project("low", "x", "a1", 8, 2, type),
+        project("z", "low", "a2", 2, 4, type),
+        f"""  %g2 = linalg.generic {{indexing_maps = [#row, #bias, #row],
+      iterator_types = ["parallel", "parallel", "parallel"]}}
+      ins(%z_wide, %b : {gates}, tensor<4x{accumulator}>) outs(%z_room : {gates}) {{
+  ^bb0(%zi: {accumulator}, %bi: {accumulator}, %unused: {accumulator}):
+    %tau = arith.constant 0.0625 : {accumulator}
+    %a = arith.addf %zi, %bi : {accumulator}
+    %abs = math.absf %a : {accumulator}
+    %neg = arith.negf %abs : {accumulator}
+    %e = math.exp %neg : {accumulator}
+    %tail = math.log1p %e : {accumulator}
+    %negative = arith.minimumf %a, %zero : {accumulator}
+    %ls = arith.subf %negative, %tail : {accumulator}
+    %out = arith.mulf %ls, %tau : {accumulator}
+    linalg.yield %out : {accumulator}
+  }} -> {gates}""",
+        split_heads("q", "q2", 2, type),
+        split_heads("k", "k2", 2, type),
+        split_heads("v", "v2", 4, type),
+        split_heads("g", "g2", 2, accumulator),
+        split_heads("r", "r2", 4, type),
+        op(
+            [o, state],
+            f"gate.linear_scan %q, %k, %v decay(%g) {{scale = {2**-0.5!r} : f64}}",
+            [q, k, v, g],
+        ),
+        op(
+            [normed],
+            "gate.norm %o weight(%weight) {kind = #gate.norm_kind<rms>,"
+            " axes = array<i64: 3>, epsilon = 1.0e-5 : f64}",
+            [o, weight],
+        ),
+        op(
+            [gated],
+            "gate.glu %r, %normed {activation = #gate.activation<silu>}",
+            [r, normed],
+        ),
+        f"  %flat = tensor.collapse_shape %gated [[0], [1], [2, 3]]"
+        f" : {gated.mlir} into tensor<?x?x8x{type}>",
+        project("y", "flat", "wo", 8, 8, type),
+    ]
+    return Program("gla_layer", inputs, (y,), "\n".join(parts))
+
+
+# ===----------------------------------------------------------------------=== #
+# Row-wise ops
+# ===----------------------------------------------------------------------=== #
+
+
+def norm(
+    name: str, type: str, kind: str, axes: tuple[int, ...], epsilon: float,
+    weight: bool = False, bias: bool = False, groups: int = 1,
+) -> Program:  # fmt: skip
+    """Of a [B, T, 3, 8] tensor."""
+    x = Tensor("x", ("B", "T", 3, 8), type)
+    shape = tuple((3, 8)[axis - 2] for axis in axes)
+    w, b = (Tensor(n, shape, type) for n in "wb")
+    y = Tensor("y", x.shape, type)
+    operands = [x, *[w] * weight, *[b] * bias]
+    head = "gate.norm %x" + " weight(%w)" * weight + " bias(%b)" * bias
+    head += f" {{kind = #gate.norm_kind<{kind}>, axes = array<i64: "
+    head += f"{', '.join(map(str, axes))}>, epsilon = {epsilon!r} : f64"
+    head += f", groups = {groups} : i64}}" if groups > 1 else "}"
+    return Program(name, tuple(operands), (y,), op([y], head, operands))
+
+
+def glu(type: str, activation: str) -> Program:
+    g, x, y = (Tensor(n, ("B", "T", 5), type) for n in ("g", "x", "y"))
+    head = f"gate.glu %g, %x {{activation = #gate.activation<{activation}>}}"
+    return Program(f"glu_{activation}", (g, x), (y,), op([y], head, [g, x]))
+
+
+def apply(name: str, type: str, shape: tuple[int | str, ...], activation: str) -> Program:
+    """A gate of this shape on a [B, T, 3, 4] tensor."""
+    x, g = Tensor("x", ("B", "T", 3, 4), type), Tensor("g", shape, type)
+    y = Tensor("y", x.shape, type)
+    head = f"gate.apply %x, %g {{activation = #gate.activation<{activation}>}}"
+    return Program(name, (x, g), (y,), op([y], head, [x, g]))
+
+
+def blend(name: str, type: str, shape: tuple[int | str, ...], activation: str) -> Program:
+    """By a gate of this shape, of two [B, T, 3, 4] tensors."""
+    g = Tensor("g", shape, type)
+    on, off, y = (Tensor(n, ("B", "T", 3, 4), type) for n in ("on", "off", "y"))
+    head = f"gate.blend %g, %on, %off {{activation = #gate.activation<{activation}>}}"
+    return Program(name, (g, on, off), (y,), op([y], head, [g, on, off]))
+
+
+def short_conv(
+    name: str, type: str, taps: int, activation: str, bias: bool, initial: bool
+) -> Program:
+    """Over 5 channels."""
+    x = Tensor("x", ("B", "T", 5), type)
+    w, b = Tensor("w", (5, taps), type), Tensor("b", (5,), type)
+    s0 = Tensor("s0", ("B", taps - 1, 5), type)
+    results = (Tensor("y", x.shape, type), Tensor("last", s0.shape, type))
+    operands = [x, w, *[b] * bias, *[s0] * initial]
+    head = "gate.short_conv %x, %w" + " bias(%b)" * bias + " initial(%s0)" * initial
+    head += f" {{activation = #gate.activation<{activation}>}}"
+    return Program(name, tuple(operands), results, op(results, head, operands))
+
+
+def gather(name: str, type: str, index: str) -> Program:
+    table = Tensor("table", (7, 5), type)
+    ids = Tensor("ids", ("B", "T"), index)
+    y = Tensor("y", ("B", "T", 5), type)
+    return Program(
+        name, (table, ids), (y,), op([y], "gate.gather %table, %ids", [table, ids])
+    )

@@ -1,0 +1,163 @@
+# ===- programs.py - Writes and compiles the programs of numeric tests ----=== #
+#
+# Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------=== #
+"""Needs the compiler: its path is in the environment variable GATEC."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+import gate
+
+NUMPY = {
+    "f64": np.dtype(np.float64),
+    "f32": np.dtype(np.float32),
+    "bf16": np.dtype(ml_dtypes.bfloat16),
+    "f16": np.dtype(np.float16),
+    "i64": np.dtype(np.int64),
+    "i32": np.dtype(np.int32),
+}
+
+
+def wide(type: str) -> str:
+    """The type of log-gates, states and arithmetic beside this storage type."""
+    return "f64" if type == "f64" else "f32"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a function; sizes given by name are dynamic."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    type: str
+    state: bool = False
+
+    @property
+    def mlir(self) -> str:
+        sizes = ["?" if isinstance(size, str) else str(size) for size in self.shape]
+        return f"tensor<{'x'.join([*sizes, self.type])}>"
+
+    @property
+    def attributes(self) -> str:
+        dims = ", ".join(
+            f'"{size}"' if isinstance(size, str) else '""' for size in self.shape
+        )
+        role = "gate.state" if self.state else "gate.name"
+        return f'{{{role} = "{self.name}", gate.dims = [{dims}]}}'
+
+
+@dataclass(frozen=True)
+class Program:
+    """One function: its body binds %NAME of every output."""
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    body: str
+    attributes: str = ""
+
+    @property
+    def text(self) -> str:
+        inputs = ",\n    ".join(f"%{t.name}: {t.mlir} {t.attributes}" for t in self.inputs)
+        outputs = ",\n        ".join(f"{t.mlir} {t.attributes}" for t in self.outputs)
+        names = ", ".join(
+            f"%next_{t.name}" if t.state else f"%{t.name}" for t in self.outputs
+        )
+        types = ", ".join(t.mlir for t in self.outputs)
+        attributes = f"\n    attributes {{{self.attributes}}}" if self.attributes else ""
+        return (
+            f"func.func @{self.name}(\n    {inputs})\n"
+            f"    -> ({outputs}){attributes} {{\n"
+            f"{self.body}\n  return {names} : {types}\n}}\n"
+        )
+
+
+def op(results: Iterable[Tensor], head: str, operands: Iterable[Tensor]) -> str:
+    """An op in the form that most gate ops have: head, then a function type."""
+    types = ", ".join(t.mlir for t in operands)
+    results = list(results)
+    names = ", ".join(f"%{t.name}" for t in results)
+    return f"  {names} = {head}\n    : ({types}) -> ({', '.join(t.mlir for t in results)})"
+
+
+def compiler() -> str:
+    tool = os.environ.get("GATEC")
+    assert tool, "set GATEC to the path of gatec"
+    return tool
+
+
+def compile_library(folder: Path, name: str, text: str) -> Path:
+    source, library = folder / f"{name}.mlir", folder / f"lib{name}.so"
+    source.write_text(text)
+    result = subprocess.run(
+        [compiler(), "compile", source, "-o", library], capture_output=True, text=True
+    )
+    assert result.returncode == 0, f"{source}:\n{result.stderr}"
+    return library
+
+
+def compile_libraries(
+    folder: Path, texts: Mapping[str, str]
+) -> dict[str, gate.Library]:
+    """Compiles several modules side by side."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        paths = pool.map(lambda item: compile_library(folder, *item), texts.items())
+        return {
+            name: gate.load(path) for name, path in zip(texts, paths, strict=True)
+        }
+
+
+def run_reference(
+    folder: Path, program: Program, inputs: Mapping[str, np.ndarray], preamble: str = ""
+) -> dict[str, np.ndarray]:
+    """Outputs of `gatec run --reference`, which computes in f64."""
+    source, results = folder / f"{program.name}.mlir", folder / f"{program.name}.out"
+    source.write_text(preamble + program.text)
+    command = [compiler(), "run", "--reference", source, "--output-dir", results]
+    for name, value in inputs.items():
+        path = folder / f"{program.name}.{name}.npy"
+        exact = value if value.dtype.kind == "i" else value.astype(np.float64)
+        np.save(path, exact)
+        command += ["--input", f"{name}={path}"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, f"{source}:\n{result.stderr}"
+    return {t.name: np.load(results / f"{t.name}.npy") for t in program.outputs}
+
+
+def poisoned(program: Program, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Arrays of NaN for every output."""
+    return {
+        t.name: np.full(
+            [sizes[s] if isinstance(s, str) else s for s in t.shape],
+            np.nan,
+            NUMPY[t.type],
+        )
+        for t in program.outputs
+        if not t.state
+    }
+
+
+def call(
+    function: gate.runtime.Function, program: Program, inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Outputs of a compiled function, which starts with poisoned ones."""
+    sizes: dict[str, int] = {}
+    for tensor in program.inputs:
+        for name, size in zip(tensor.shape, inputs[tensor.name].shape, strict=True):
+            if isinstance(name, str):
+                sizes[name] = size
+    out = poisoned(program, sizes)
+    function(**inputs, out=out)
+    return out
