@@ -183,40 +183,42 @@ Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
                           b.builder.getIndexAttr(1), 1, time);
     return tiles;
   }
-  AffineExpr d0 = b.builder.getAffineDimExpr(0);
+  AffineExpr d0, d1;
+  bindDims(b.builder.getContext(), d0, d1);
   OpFoldResult full = affine::makeComposedFoldedAffineApply(
       b.builder, b.loc, d0.floorDiv(chunk) * chunk, {time});
-  loop(b, b.index(0), asValue(b, full), chunk, tiles,
+  if (tokens && *tokens % chunk == 0) {
+    loop(b, b.index(0), asValue(b, full), chunk, tiles,
+         [&](TensorBuilder &s, Value position, Values carried) {
+           return buildTokens(s, parallel, carried, OpFoldResult(position),
+                              chunkSize, chunk, time);
+         });
+    return tiles;
+  }
+  // One body for full chunks and the last, shorter one: tiles are padded
+  // copies, so the code exists once. Few tokens past a chunk go one by one.
+  Value all = asValue(b, time), whole = asValue(b, full);
+  Value rest = arith::SubIOp::create(b.builder, b.loc, all, whole);
+  Value isFew = arith::CmpIOp::create(b.builder, b.loc,
+                                      arith::CmpIPredicate::ule, rest,
+                                      b.index(fewTokens));
+  Value chunked = arith::SelectOp::create(b.builder, b.loc, isFew, whole, all);
+  AffineMap sizeMap =
+      AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(chunk), d0 - d1},
+                     b.builder.getContext());
+  loop(b, b.index(0), chunked, chunk, tiles,
+       [&](TensorBuilder &s, Value position, Values carried) {
+         Value size = affine::AffineMinOp::create(s.builder, s.loc, sizeMap,
+                                                  ValueRange{all, position});
+         return buildTokens(s, parallel, carried, OpFoldResult(position),
+                            OpFoldResult(size), chunk, time);
+       });
+  loop(b, chunked, all, 1, tiles,
        [&](TensorBuilder &s, Value position, Values carried) {
          return buildTokens(s, parallel, carried, OpFoldResult(position),
-                            chunkSize, chunk, time);
+                            s.builder.getIndexAttr(1), 1, time);
        });
-  if (tokens && *tokens % chunk == 0)
-    return tiles;
-  OpFoldResult rest = combine(b, time, full, -1);
-  Value restValue = asValue(b, rest);
-  Value isFew = arith::CmpIOp::create(b.builder, b.loc,
-                                      arith::CmpIPredicate::ule, restValue,
-                                      b.index(fewTokens));
-  auto choice = scf::IfOp::create(
-      b.builder, b.loc, isFew,
-      [&](OpBuilder &inner, Location l) {
-        TensorBuilder s(inner, l);
-        Values carried = tiles;
-        loop(s, asValue(s, full), asValue(s, time), 1, carried,
-             [&](TensorBuilder &e, Value position, Values in) {
-               return buildTokens(e, parallel, in, OpFoldResult(position),
-                                  e.builder.getIndexAttr(1), 1, time);
-             });
-        scf::YieldOp::create(inner, l, carried);
-      },
-      [&](OpBuilder &inner, Location l) {
-        TensorBuilder s(inner, l);
-        scf::YieldOp::create(inner, l,
-                             buildTokens(s, parallel, tiles, full, rest, chunk,
-                                         time));
-      });
-  return Values(choice.getResults());
+  return tiles;
 }
 
 Values ScanChunker::rewrite() {

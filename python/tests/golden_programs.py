@@ -43,7 +43,7 @@ def scan(
     operands = [q, k, v, *[g] * bool(decay), *[s0] * initial]
     head = "gate.linear_scan %q, %k, %v"
     head += " decay(%g)" * bool(decay) + " initial(%s0)" * initial
-    head += f" {{scale = {K**-0.5!r} : f64{attributes}}}"
+    head += f" {{scale = {K**-0.5:.17e} : f64{attributes}}}"
     return Program(name, tuple(operands), results, op(results, head, operands))
 
 
@@ -56,7 +56,7 @@ def linear_attention(type: str) -> Program:
 
 
 def retnet(type: str) -> Program:
-    constants = f", decay_constants = array<f64: {math.log(31 / 32)!r}>"
+    constants = f", decay_constants = array<f64: {math.log(31 / 32):.17e}>"
     return scan("retnet", type, 2, 2, attributes=constants)
 
 
@@ -67,7 +67,9 @@ def simple_gla(type: str) -> Program:
 def narrowed(source: str, result: str, shape: str, type: str) -> str:
     """Rounds %source to the storage type, or gives it a new name."""
     if type == wide(type):
-        return f"  %{result} = tensor.cast %{source} : {shape}x{type}> to {shape}x{type}>"
+        return (
+            f"  %{result} = tensor.cast %{source} : {shape}x{type}> to {shape}x{type}>"
+        )
     return (
         f"  %{result} = arith.truncf %{source}"
         f" : {shape}x{wide(type)}> to {shape}x{type}>"
@@ -91,7 +93,7 @@ def hgrn2(type: str) -> Program:
     linalg.yield %f : {g.type}
   }}
 {narrowed("wide", "k", "tensor<?x?x1x2", type)}
-{op(results, f"gate.linear_scan %qs, %k, %v decay(%g) {{scale = {2**-0.5!r} : f64}}", [qs, k, v, g])}"""
+{op(results, f"gate.linear_scan %qs, %k, %v decay(%g) {{scale = {2**-0.5:.17e} : f64}}", [qs, k, v, g])}"""
     return Program("hgrn2", (q, v, g), results, body)
 
 
@@ -171,7 +173,7 @@ def gla_layer(type: str) -> Program:
         split_heads("r", "r2", 4, type),
         op(
             [o, state],
-            f"gate.linear_scan %q, %k, %v decay(%g) {{scale = {2**-0.5!r} : f64}}",
+            f"gate.linear_scan %q, %k, %v decay(%g) {{scale = {2**-0.5:.17e} : f64}}",
             [q, k, v, g],
         ),
         op(
@@ -209,7 +211,7 @@ def norm(
     operands = [x, *[w] * weight, *[b] * bias]
     head = "gate.norm %x" + " weight(%w)" * weight + " bias(%b)" * bias
     head += f" {{kind = #gate.norm_kind<{kind}>, axes = array<i64: "
-    head += f"{', '.join(map(str, axes))}>, epsilon = {epsilon!r} : f64"
+    head += f"{', '.join(map(str, axes))}>, epsilon = {epsilon:.17e} : f64"
     head += f", groups = {groups} : i64}}" if groups > 1 else "}"
     return Program(name, tuple(operands), (y,), op([y], head, operands))
 
@@ -220,7 +222,9 @@ def glu(type: str, activation: str) -> Program:
     return Program(f"glu_{activation}", (g, x), (y,), op([y], head, [g, x]))
 
 
-def apply(name: str, type: str, shape: tuple[int | str, ...], activation: str) -> Program:
+def apply(
+    name: str, type: str, shape: tuple[int | str, ...], activation: str
+) -> Program:
     """A gate of this shape on a [B, T, 3, 4] tensor."""
     x, g = Tensor("x", ("B", "T", 3, 4), type), Tensor("g", shape, type)
     y = Tensor("y", x.shape, type)
@@ -228,7 +232,9 @@ def apply(name: str, type: str, shape: tuple[int | str, ...], activation: str) -
     return Program(name, (x, g), (y,), op([y], head, [x, g]))
 
 
-def blend(name: str, type: str, shape: tuple[int | str, ...], activation: str) -> Program:
+def blend(
+    name: str, type: str, shape: tuple[int | str, ...], activation: str
+) -> Program:
     """By a gate of this shape, of two [B, T, 3, 4] tensors."""
     g = Tensor("g", shape, type)
     on, off, y = (Tensor(n, ("B", "T", 3, 4), type) for n in ("on", "off", "y"))

@@ -70,13 +70,17 @@ class Program:
 
     @property
     def text(self) -> str:
-        inputs = ",\n    ".join(f"%{t.name}: {t.mlir} {t.attributes}" for t in self.inputs)
+        inputs = ",\n    ".join(
+            f"%{t.name}: {t.mlir} {t.attributes}" for t in self.inputs
+        )
         outputs = ",\n        ".join(f"{t.mlir} {t.attributes}" for t in self.outputs)
         names = ", ".join(
             f"%next_{t.name}" if t.state else f"%{t.name}" for t in self.outputs
         )
         types = ", ".join(t.mlir for t in self.outputs)
-        attributes = f"\n    attributes {{{self.attributes}}}" if self.attributes else ""
+        attributes = (
+            f"\n    attributes {{{self.attributes}}}" if self.attributes else ""
+        )
         return (
             f"func.func @{self.name}(\n    {inputs})\n"
             f"    -> ({outputs}){attributes} {{\n"
@@ -89,7 +93,9 @@ def op(results: Iterable[Tensor], head: str, operands: Iterable[Tensor]) -> str:
     types = ", ".join(t.mlir for t in operands)
     results = list(results)
     names = ", ".join(f"%{t.name}" for t in results)
-    return f"  {names} = {head}\n    : ({types}) -> ({', '.join(t.mlir for t in results)})"
+    return (
+        f"  {names} = {head}\n    : ({types}) -> ({', '.join(t.mlir for t in results)})"
+    )
 
 
 def compiler() -> str:
@@ -108,15 +114,58 @@ def compile_library(folder: Path, name: str, text: str) -> Path:
     return library
 
 
-def compile_libraries(
-    folder: Path, texts: Mapping[str, str]
-) -> dict[str, gate.Library]:
-    """Compiles several modules side by side."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        paths = pool.map(lambda item: compile_library(folder, *item), texts.items())
-        return {
-            name: gate.load(path) for name, path in zip(texts, paths, strict=True)
-        }
+class Functions:
+    """Compiled functions by module and name, compiled side by side.
+
+    A module that does not compile is compiled program by program, so that only
+    the tests of the broken ones fail.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        modules: Mapping[str, Iterable[Program]],
+        preamble: str = "",
+    ) -> None:
+        self._functions: dict[tuple[str, str], gate.runtime.Function] = {}
+        self._errors: dict[tuple[str, str], str] = {}
+        self._libraries: list[gate.Library] = []
+        self._folder, self._preamble = folder, preamble
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            list(
+                pool.map(
+                    lambda item: self._compile(item[0], list(item[1])), modules.items()
+                )
+            )
+
+    def _compile(self, module: str, programs: list[Program]) -> None:
+        text = self._preamble + "\n".join(program.text for program in programs)
+        try:
+            self._load(module, compile_library(self._folder, module, text))
+        except AssertionError:
+            for program in programs:
+                name = f"{module}_{program.name}"
+                try:
+                    path = compile_library(
+                        self._folder, name, self._preamble + program.text
+                    )
+                    self._load(module, path)
+                except AssertionError as error:
+                    self._errors[module, program.name] = str(error)
+
+    def _load(self, module: str, path: Path) -> None:
+        library = gate.load(path)
+        self._libraries.append(library)
+        for name, function in library.functions.items():
+            self._functions[module, name] = function
+
+    def __getitem__(self, key: tuple[str, str]) -> gate.runtime.Function:
+        assert key not in self._errors, self._errors[key]
+        return self._functions[key]
+
+    def set_num_threads(self, threads: int) -> None:
+        for library in self._libraries:
+            library.num_threads = threads
 
 
 def run_reference(

@@ -68,6 +68,17 @@ def scan_tokens() -> Iterator[Program]:
                 f"expects {name} to have the {dim} {size} of query, got '{wrong}'",
                 **(changes | {name: wrong}),
             )
+    open_query = {"query": "tensor<?x?x4x16xf32>", "key": fixed}
+    for name, wrong in (
+        ("value", "tensor<3x5x4x32xf32>"),
+        ("value", "tensor<2x6x4x32xf32>"),
+        ("decay", "tensor<2x6x4xf32>"),
+    ):
+        yield case(
+            f"key {fixed}, {name} {wrong}",
+            f"expects equal batch and time in all operands, but {name} is '{wrong}'",
+            **(open_query | {name: wrong}),
+        )
     for wrong in ("tensor<2x?x4x15xf32>", "tensor<2x?x4x32xf32>"):
         yield case(f"key {wrong}", f"expects width 16 of key, got '{wrong}'", key=wrong)
         yield case(

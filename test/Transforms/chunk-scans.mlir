@@ -25,9 +25,18 @@ func.func @whole_chunks(%q: tensor<2x128x3x16xf32>, %g: tensor<2x128x3x16xf32>, 
 
 // -----
 
-// The rest is a loop over single tokens when they are few, else a padded
-// chunk. Decays are only ever exponentiated, never divided by.
+// A last, shorter chunk is padded; the tokens past it are a loop over single
+// tokens. Decays are only ever exponentiated, never divided by.
 // CHECK-LABEL: func.func @any_time(
+// CHECK-NOT:     arith.divf
+// CHECK:         scf.forall (%{{.*}}, %{{.*}}) in (%{{.*}}, 2)
+// CHECK:           scf.for {{.*}} -> (tensor<?x16xf32>, tensor<16x16xf32>)
+// CHECK:             linalg.fill {{.*}} -> tensor<64x16xf32>
+// CHECK-NOT:     arith.divf
+// CHECK:           scf.for {{.*}} -> (tensor<?x16xf32>, tensor<16x16xf32>)
+// CHECK-NOT:     arith.divf
+// CHECK:           scf.forall.in_parallel
+func.func @any_time(
 // CHECK-NOT:     arith.divf
 // CHECK:         scf.forall (%{{.*}}, %{{.*}}) in (%{{.*}}, 2)
 // CHECK:           linalg.fill

@@ -157,3 +157,16 @@ func.func @others(%x: tensor<8xf32>) -> tensor<8xf32> {
   %z = arith.addf %x, %y : tensor<8xf32>
   return %z : tensor<8xf32>
 }
+
+// -----
+
+// The state may name fewer sizes than the value.
+// CHECK-LABEL: func.func @short_conv_state(
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<2x5x8xf32>, %{{.*}}, %[[S:.*]]: tensor<?x3x8xf32>)
+// CHECK:         %[[CAST:.*]] = tensor.cast %[[S]] : tensor<?x3x8xf32> to tensor<2x3x8xf32>
+// CHECK:         tensor.insert_slice %[[CAST]]
+func.func @short_conv_state(%x: tensor<2x5x8xf32>, %w: tensor<8x4xf32>, %s: tensor<?x3x8xf32>) -> (tensor<2x5x8xf32>, tensor<?x3x8xf32>) {
+  %y, %last = gate.short_conv %x, %w initial(%s) {activation = #gate.activation<silu>}
+    : (tensor<2x5x8xf32>, tensor<8x4xf32>, tensor<?x3x8xf32>) -> (tensor<2x5x8xf32>, tensor<?x3x8xf32>)
+  return %y, %last : tensor<2x5x8xf32>, tensor<?x3x8xf32>
+}

@@ -14,6 +14,7 @@
 
 #include "Gate/IR/TensorBuilder.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -21,6 +22,9 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+#include <cmath>
+#include <functional>
 
 using namespace mlir;
 using namespace gate;
@@ -92,18 +96,29 @@ static void rowOf(TensorBuilder &b, Value tensor, OpFoldResult row,
   sizes[0] = b.builder.getIndexAttr(1);
 }
 
-/// `source` with `rows` rows, converted to `type`, in a tile of `padded` rows
-/// whose other rows are 0; rows in opposite order where `flip`. `pack` asks
-/// for a tile of its own even where the source would do.
-static Value padTile(TensorBuilder &b, Value source, OpFoldResult rows,
-                     int64_t padded, Type type, bool flip, bool pack) {
+namespace {
+/// How a tile is made from rows of an operand.
+struct TileForm {
+  /// Applied to every element, in the arithmetic type; null for none.
+  std::function<Value(TensorBuilder &, Value)> map;
+  /// What rows past the end hold.
+  double padding = 0;
+  /// A tile of its own even where the operand itself would do.
+  bool pack = false;
+};
+} // namespace
+
+/// `source` with `rows` rows in a tile of `padded` rows of `type`, in opposite
+/// order where `flip`.
+static Value makeTile(TensorBuilder &b, Value source, OpFoldResult rows,
+                      int64_t padded, Type type, bool flip,
+                      const TileForm &form) {
   std::optional<int64_t> fixed = getConstantIntValue(rows);
   bool whole = fixed && *fixed == padded;
   Type element = cast<RankedTensorType>(source.getType()).getElementType();
-  if (whole && element == type && !flip && padded == 1)
-    return source;
-  if (whole && element == type && !flip) {
-    if (!pack)
+  bool copies = !form.map && element == type;
+  if (whole && copies && !flip) {
+    if (!form.pack || padded == 1)
       return source;
     return bufferization::AllocTensorOp::create(
         b.builder, b.loc, cast<RankedTensorType>(source.getType()),
@@ -112,17 +127,32 @@ static Value padTile(TensorBuilder &b, Value source, OpFoldResult rows,
   Sizes sizes = b.sizes(source);
   Sizes paddedSizes = sizes;
   paddedSizes[0] = b.builder.getIndexAttr(padded);
-  Value tile = whole ? b.empty(paddedSizes, type)
-                     : b.filled(paddedSizes, type, 0);
+  Value tile = b.empty(paddedSizes, type);
   Sizes zeros(sizes.size(), b.builder.getIndexAttr(0));
+  if (!whole) {
+    // The rows past the end, none of them in a full chunk.
+    AffineExpr d0 = b.builder.getAffineDimExpr(0);
+    Sizes places = zeros, rest = sizes;
+    places[0] = rows;
+    rest[0] = affine::makeComposedFoldedAffineApply(b.builder, b.loc,
+                                                    padded - d0, {rows});
+    Value empty = b.slice(tile, places, rest);
+    empty = linalg::FillOp::create(b.builder, b.loc,
+                                   ValueRange{b.number(type, form.padding)},
+                                   ValueRange{empty})
+                .getResult(0);
+    tile = b.insert(empty, tile, places, rest);
+  }
   auto copy = [&](TensorBuilder &s, Value from, Value into) {
     return s.elementwise({from}, into, [&](TensorBuilder &e, ValueRange args) {
-      return e.convert(args[0], type);
+      Value value = e.convert(args[0], type);
+      return form.map ? form.map(e, value) : value;
     });
   };
   if (!flip) {
-    Value part = whole ? tile : b.slice(tile, zeros, sizes);
-    part = copy(b, source, part);
+    Value part = source;
+    if (!copies)
+      part = copy(b, source, whole ? tile : b.slice(tile, zeros, sizes));
     return whole ? part : b.insert(part, tile, zeros, sizes);
   }
   Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, rows);
@@ -151,7 +181,7 @@ Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
   int64_t heads = getNumHeads();
   Type wide = getArithmeticType();
   OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
-  auto tile = [&](Value operand, bool pack) {
+  auto tile = [&](Value operand, const TileForm &form) {
     auto type = cast<RankedTensorType>(operand.getType());
     int64_t own = type.getDimSize(2);
     Value head = parallel[1];
@@ -163,22 +193,29 @@ Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
       sizes.push_back(builder.getIndexAttr(type.getDimSize(3)));
     }
     Value source = b.slice(operand, offsets, sizes, {0, 2});
-    return padTile(b, source, size, padded, wide, getReverse(), pack);
+    return makeTile(b, source, size, padded, wide, getReverse(), form);
+  };
+  double scale = getScale().convertToDouble();
+  TileForm scaled, packed, factor;
+  scaled.map = [&](TensorBuilder &s, Value x) {
+    return s.mul(x, s.number(wide, scale));
   };
   // Values are read by every product of the chunk; heads lie between their rows
   // in memory, at distances that map many rows to few sets of a cache.
-  Values tiles{tile(getQuery(), false), tile(getKey(), false),
-               tile(getValue(), true)};
+  packed.pack = true;
+  factor.map = [](TensorBuilder &s, Value g) { return s.exp(g); };
+  factor.padding = 1;
+  Values tiles{tile(getQuery(), scaled), tile(getKey(), {}),
+               tile(getValue(), packed)};
   if (getDecay()) {
-    tiles.push_back(tile(getDecay(), false));
-  } else if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
+    tiles.push_back(tile(getDecay(), factor));  } else if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
     SmallVector<Attribute> numbers;
     for (double v : *constants)
-      numbers.push_back(builder.getFloatAttr(wide, v));
+      numbers.push_back(builder.getFloatAttr(wide, std::exp(v)));
     Value table = arith::ConstantOp::create(
         builder, loc,
         DenseElementsAttr::get(RankedTensorType::get({heads}, wide), numbers));
-    Value g = tensor::ExtractOp::create(builder, loc, table,
+    Value a = tensor::ExtractOp::create(builder, loc, table,
                                         ValueRange{parallel[1]});
     Value rows = getValueOrCreateConstantIndexOp(builder, loc, size);
     tiles.push_back(b.elementwise(
@@ -187,8 +224,8 @@ Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
           Value row = linalg::IndexOp::create(s.builder, s.loc, 0);
           Value inside = arith::CmpIOp::create(
               s.builder, s.loc, arith::CmpIPredicate::ult, row, rows);
-          return arith::SelectOp::create(s.builder, s.loc, inside, g,
-                                         s.number(wide, 0));
+          return arith::SelectOp::create(s.builder, s.loc, inside, a,
+                                         s.number(wide, 1));
         }));
   }
   return tiles;
@@ -217,9 +254,9 @@ struct DecayedChunk {
 /// Builds one chunk of `rows` tokens on tiles.
 class ChunkBuilder {
 public:
-  ChunkBuilder(OpBuilder &builder, Location loc, ValueRange inputs, double scale)
+  ChunkBuilder(OpBuilder &builder, Location loc, ValueRange inputs)
       : b(builder, loc), query(inputs[0]), key(inputs[1]), value(inputs[2]),
-        decay(inputs.size() > 3 ? inputs[3] : Value()), scale(scale) {
+        factors(inputs.size() > 3 ? inputs[3] : Value()) {
     auto type = cast<RankedTensorType>(query.getType());
     rows = type.getDimSize(0);
     keyWidth = type.getDimSize(1);
@@ -231,8 +268,8 @@ public:
   Values build(Value output, Value state) {
     if (rows == 1)
       return buildToken(output, state);
-    DecayedChunk parts = !decay ? buildUndecayed()
-                         : cast<RankedTensorType>(decay.getType()).getRank() == 2
+    DecayedChunk parts = !factors ? buildUndecayed()
+                         : cast<RankedTensorType>(factors.getType()).getRank() == 2
                              ? buildVectorDecay()
                              : buildScalarDecay();
     return {read(parts, output, state), update(parts, state)};
@@ -248,19 +285,6 @@ private:
             int64_t column, int64_t width) {
     return b.insert(tile, tensor, {attr(row), attr(column)},
                     {attr(count), attr(width)});
-  }
-  /// exp(decay) as a tile of factors in [0, 1].
-  Value decayFactors() {
-    return b.elementwise({decay}, b.empty(b.sizes(decay), element),
-                         [](TensorBuilder &s, ValueRange args) {
-                           return s.exp(args[0]);
-                         });
-  }
-  Value scaledQueries() {
-    return b.elementwise({query}, b.empty(b.sizes(query), element),
-                         [&](TensorBuilder &s, ValueRange args) {
-                           return s.mul(args[0], s.number(element, scale));
-                         });
   }
   /// tile[i, j] * factor[i] or factor[j].
   Value rescale(TensorBuilder &s, Value tile, Value factor, unsigned along,
@@ -292,12 +316,13 @@ private:
   DecayedChunk buildMasked(Value mask);
   Value read(DecayedChunk &parts, Value output, Value state);
   Value update(DecayedChunk &parts, Value state);
-  void buildBlock(int64_t first, Value factors, Value queries, Value &running,
-                  Value &fromHead, Value &scores, Value &total);
+  void buildBlock(int64_t first, Value &running, Value &fromHead, Value &scores,
+                  Value &total);
 
   TensorBuilder b;
-  Value query, key, value, decay;
-  double scale;
+  /// Scaled queries, keys, values, and the factors exp(decay) in [0, 1] as
+  /// [C, K] or [C], or null.
+  Value query, key, value, factors;
   int64_t rows, keyWidth, valueWidth, block;
   Type element;
 };
@@ -313,10 +338,9 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
   AffineMap onValue = AffineMap::get(2, 0, {first, d1}, context);
   Values inputs{key, value};
   SmallVector<AffineMap> maps{onKey, onValue};
-  if (decay) {
-    // Per key row: once for all values.
-    inputs.push_back(decayFactors());
-    maps.push_back(cast<RankedTensorType>(decay.getType()).getRank() == 2
+  if (factors) {
+    inputs.push_back(factors);
+    maps.push_back(cast<RankedTensorType>(factors.getType()).getRank() == 2
                        ? onKey
                        : AffineMap::get(2, 0, {first}, context));
   }
@@ -324,7 +348,7 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
   Value next = b.generic(inputs, state, maps, 2,
                          [&](TensorBuilder &s, ValueRange args) {
                            Value kept = args.back();
-                           if (decay)
+                           if (factors)
                              kept = s.mul(kept, args[2]);
                            return s.add(kept, s.mul(args[0], args[1]));
                          });
@@ -333,7 +357,7 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
                                        ValueRange{output})
                     .getResult(0);
   // Loops: the one row, value, key.
-  Value read = b.contract(scaledQueries(), next, zeros,
+  Value read = b.contract(query, next, zeros,
                           {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})},
                           2);
   return {read, next};
@@ -344,9 +368,8 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
 /// one; `fromHead` [block, K] gets the queries times the decay from the head
 /// of the sub-chunk; `scores` [block, block] the products inside it; `total`
 /// [K] the decay of the whole sub-chunk.
-void ChunkBuilder::buildBlock(int64_t first, Value factors, Value queries,
-                              Value &running, Value &fromHead, Value &scores,
-                              Value &total) {
+void ChunkBuilder::buildBlock(int64_t first, Value &running, Value &fromHead,
+                              Value &scores, Value &total) {
   auto loop = scf::ForOp::create(
       b.builder, b.loc, b.index(0), b.index(block), b.index(1),
       ValueRange{running, fromHead, scores, total},
@@ -359,7 +382,7 @@ void ChunkBuilder::buildBlock(int64_t first, Value factors, Value queries,
         auto rowAt = [&](Value tensor, Value at) {
           return s.slice(tensor, {OpFoldResult(at), zero}, {one, width}, {0});
         };
-        Value a = rowAt(factors, row), q = rowAt(queries, row);
+        Value a = rowAt(factors, row), q = rowAt(query, row);
         // Older keys decay by this row's factors; this row's key enters.
         Value older = s.slice(run, {zero, zero}, {OpFoldResult(i), width});
         older = rescale(s, older, a, 1, {});
@@ -393,8 +416,6 @@ void ChunkBuilder::buildBlock(int64_t first, Value factors, Value queries,
 
 DecayedChunk ChunkBuilder::buildVectorDecay() {
   DecayedChunk parts;
-  Value factors = decayFactors();
-  Value queries = scaledQueries();
   Value fromStart = b.empty({attr(rows), attr(keyWidth)}, element);
   // Keys of all finished sub-chunks at the head of the current one, [K, C].
   Value keys = b.empty({attr(keyWidth), attr(rows)}, element);
@@ -404,7 +425,7 @@ DecayedChunk ChunkBuilder::buildVectorDecay() {
     Value fromHead = b.empty({attr(block), attr(keyWidth)}, element);
     Value inside = b.filled({attr(block), attr(block)}, element, 0);
     Value total = b.filled({attr(keyWidth)}, element, 1);
-    buildBlock(first, factors, queries, running, fromHead, inside, total);
+    buildBlock(first, running, fromHead, inside, total);
     if (first == 0) {
       parts.scores.push_back(inside);
       fromStart = put(fromHead, fromStart, 0, block, 0, keyWidth);
@@ -440,12 +461,11 @@ DecayedChunk ChunkBuilder::buildVectorDecay() {
 /// Scores as plain products times `mask` [C, C], zero above the diagonal.
 DecayedChunk ChunkBuilder::buildMasked(Value mask) {
   DecayedChunk parts;
-  Value queries = scaledQueries();
   Value keys = transpose(key, b.empty({attr(keyWidth), attr(rows)}, element));
   for (int64_t first = 0; first < rows; first += block) {
     int64_t end = first + block;
     Value scores = b.contract(
-        part(queries, first, block, 0, keyWidth), part(keys, 0, keyWidth, 0, end),
+        part(query, first, block, 0, keyWidth), part(keys, 0, keyWidth, 0, end),
         b.filled({attr(block), attr(end)}, element, 0),
         {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
     scores = b.elementwise({part(mask, first, block, 0, end)}, scores,
@@ -454,7 +474,7 @@ DecayedChunk ChunkBuilder::buildMasked(Value mask) {
                            });
     parts.scores.push_back(scores);
   }
-  parts.queries = queries;
+  parts.queries = query;
   parts.keys = key;
   return parts;
 }
@@ -476,7 +496,6 @@ DecayedChunk ChunkBuilder::buildUndecayed() {
 
 /// One factor per row: mask[i, j] = product of the factors of rows j+1 .. i.
 DecayedChunk ChunkBuilder::buildScalarDecay() {
-  Value factors = decayFactors();
   Value empty = b.empty({attr(rows), attr(rows)}, element);
   auto loop = scf::ForOp::create(
       b.builder, b.loc, b.index(0), b.index(rows), b.index(1), ValueRange{empty},
@@ -574,6 +593,6 @@ Value ChunkBuilder::update(DecayedChunk &parts, Value state) {
 Values LinearScanOp::buildChunk(OpBuilder &builder, Location loc,
                                 ValueRange inputs, ValueRange outputs,
                                 ValueRange states) {
-  ChunkBuilder chunk(builder, loc, inputs, getScale().convertToDouble());
+  ChunkBuilder chunk(builder, loc, inputs);
   return chunk.build(outputs[0], states[0]);
 }

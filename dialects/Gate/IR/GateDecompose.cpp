@@ -215,7 +215,7 @@ FailureOr<Values> ShortConvOp::decomposeOperation(OpBuilder &builder) {
       arith::AddIOp::create(builder, getLoc(), time, b.index(taps - 1))
           .getResult());
   state[1] = builder.getIndexAttr(taps - 1);
-  Value initial = getInitial() ? Value(getInitial())
+  Value initial = getInitial() ? b.castToSizes(getInitial(), state)
                                : b.filled(state, element, 0);
   Value history = b.insert(initial, b.empty(all, element), {zero, zero, zero},
                            state);

@@ -222,7 +222,8 @@ FailureOr<Values> ShortConvOp::buildMeaning(OpBuilder &builder) {
   before[1] = builder.getIndexAttr(taps - 1);
   Value history = b.filled(all, element, 0);
   if (getInitial())
-    history = b.insert(getInitial(), history, {zero, zero, zero}, before);
+    history = b.insert(b.castToSizes(getInitial(), before), history,
+                       {zero, zero, zero}, before);
   history = b.insert(getValue(), history,
                      {zero, builder.getIndexAttr(taps - 1), zero}, sizes);
   // Loops: batch, time, channel, tap.

@@ -302,6 +302,30 @@ static LogicalResult verifyDecay(LinearScanOp op, int64_t heads, int64_t width,
   return verifyTokens(op, "decay", decay, type.getRank(), width, heads);
 }
 
+/// Checks that all operands agree on batch and time, also where the query
+/// leaves them open; gives the batch.
+static LogicalResult verifyAgreement(LinearScanOp op, int64_t &batch) {
+  int64_t time = ShapedType::kDynamic;
+  batch = ShapedType::kDynamic;
+  for (auto [name, operand] :
+       {std::pair<StringRef, Value>("query", op.getQuery()),
+        std::pair<StringRef, Value>("key", op.getKey()),
+        std::pair<StringRef, Value>("value", op.getValue()),
+        std::pair<StringRef, Value>("decay", op.getDecay())}) {
+    if (!operand)
+      continue;
+    auto type = cast<RankedTensorType>(operand.getType());
+    if (sizesDiffer(type.getDimSize(0), batch) ||
+        sizesDiffer(type.getDimSize(1), time))
+      return op.emitOpError() << "expects equal batch and time in all "
+                                 "operands, but "
+                              << name << " is " << type;
+    batch = mergeSizes(batch, type.getDimSize(0));
+    time = mergeSizes(time, type.getDimSize(1));
+  }
+  return success();
+}
+
 LogicalResult LinearScanOp::verify() {
   auto query = getQuery().getType();
   Type element = query.getElementType();
@@ -323,9 +347,11 @@ LogicalResult LinearScanOp::verify() {
   Type wide = element.isF64() ? element : Float32Type::get(getContext());
   if (failed(verifyDecay(*this, heads, width, wide)))
     return failure();
+  int64_t batch;
+  if (failed(verifyAgreement(*this, batch)))
+    return failure();
   if (Value initial = getInitial()) {
-    SmallVector<int64_t> shape{query.getDimSize(0), heads, width,
-                               getValueWidth()};
+    SmallVector<int64_t> shape{batch, heads, width, getValueWidth()};
     auto expected = RankedTensorType::get(shape, wide);
     auto type = cast<RankedTensorType>(initial.getType());
     if (!areCompatibleResultTypes(TypeRange{expected}, TypeRange{type}))

@@ -162,6 +162,14 @@ Value TensorBuilder::castTo(Value value, Type type) {
   return tensor::CastOp::create(builder, loc, type, value);
 }
 
+Value TensorBuilder::castToSizes(Value value, ArrayRef<OpFoldResult> sizes) {
+  SmallVector<int64_t> shape;
+  for (OpFoldResult size : sizes)
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  Type element = cast<RankedTensorType>(value.getType()).getElementType();
+  return castTo(value, RankedTensorType::get(shape, element));
+}
+
 Value TensorBuilder::sumOver(
     Value value, Value extra, ArrayRef<int64_t> axes, Type type,
     function_ref<Value(TensorBuilder &, Value, Value)> body) {

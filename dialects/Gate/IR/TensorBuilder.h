@@ -74,6 +74,10 @@ public:
   /// `value` as a tensor of type `type` of the same rank.
   mlir::Value castTo(mlir::Value value, mlir::Type type);
 
+  /// `value` with the static ones of `sizes` in its type.
+  mlir::Value castToSizes(mlir::Value value,
+                          llvm::ArrayRef<mlir::OpFoldResult> sizes);
+
   /// Sum over `axes` of body(x, extra): one value per slice, shaped like the
   /// dims that are not in `axes`; `extra` (may be null) has that shape too.
   mlir::Value sumOver(

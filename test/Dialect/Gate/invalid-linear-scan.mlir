@@ -269,3 +269,13 @@ func.func @linear_scan_final_2x4x16x32xf64(%a0: tensor<2x?x4x16xf32>, %a1: tenso
     : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf64>)
   return
 }
+
+// -----
+
+// The query leaves batch and time open; key and value do not agree.
+func.func @linear_scan_key_2x5_value_2x6(%q: tensor<?x?x4x16xf32>, %k: tensor<2x5x4x16xf32>, %v: tensor<2x6x4x32xf32>) {
+  // expected-error@+1 {{'gate.linear_scan' op expects equal batch and time in all operands, but value is 'tensor<2x6x4x32xf32>'}}
+  %r:2 = gate.linear_scan %q, %k, %v
+    : (tensor<?x?x4x16xf32>, tensor<2x5x4x16xf32>, tensor<2x6x4x32xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
+  return
+}
