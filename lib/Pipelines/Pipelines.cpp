@@ -74,6 +74,7 @@ static void addBufferize(OpPassManager &manager) {
 void gate::buildCPUPipeline(OpPassManager &manager,
                             const CPUPipelineOptions &options) {
   addBufferize(manager);
+  if (!getenv("NOPF")) manager.addNestedPass<func::FuncOp>(createPrefetchTiles());
   ConvertLinalgToVectorOptions vectors;
   vectors.vectorBits = options.vectorBits;
   vectors.registers = options.registers;

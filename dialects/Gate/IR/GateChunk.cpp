@@ -1,11 +1,12 @@
 //===- GateChunk.cpp - Linear scans by chunks of products -----------------===//
 //
 // The chunk interface of gate.linear_scan. A chunk is three parts: how decay
-// rescales positions, the update, the read. Decay enters only as products of
-// factors exp(g) <= 1 taken next to where they are used, never as a difference
-// of long sums, so no exponent is positive and no factor overflows; exact 0
-// (g = -inf) and exact 1 need no special case (arXiv 2312.06635 section 4.3
-// has the two-level form; the restarted products are ours, docs/Numerics.md).
+// rescales positions, the update, the read. Decay enters as exponentials of
+// sums of log-gates that restart where they are used (the row, the head of a
+// sub-chunk, the start of the chunk) and as products of such factors, all at
+// most 1: never as a difference of long sums, so nothing overflows or cancels,
+// and exact 0 (g = -inf) and exact 1 need no special case. The two levels are
+// those of arXiv 2312.06635 section 4.3; docs/Numerics.md has the reasons.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,7 +24,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
-#include <cmath>
 #include <functional>
 
 using namespace mlir;
@@ -101,15 +101,13 @@ namespace {
 struct TileForm {
   /// Applied to every element, in the arithmetic type; null for none.
   std::function<Value(TensorBuilder &, Value)> map;
-  /// What rows past the end hold.
-  double padding = 0;
   /// A tile of its own even where the operand itself would do.
   bool pack = false;
 };
 } // namespace
 
-/// `source` with `rows` rows in a tile of `padded` rows of `type`, in opposite
-/// order where `flip`.
+/// `source` with `rows` rows in a tile of `padded` rows of `type`, zeros past the
+/// end, in opposite order where `flip`.
 static Value makeTile(TensorBuilder &b, Value source, OpFoldResult rows,
                       int64_t padded, Type type, bool flip,
                       const TileForm &form) {
@@ -138,7 +136,7 @@ static Value makeTile(TensorBuilder &b, Value source, OpFoldResult rows,
                                                     padded - d0, {rows});
     Value empty = b.slice(tile, places, rest);
     empty = linalg::FillOp::create(b.builder, b.loc,
-                                   ValueRange{b.number(type, form.padding)},
+                                   ValueRange{b.number(type, 0)},
                                    ValueRange{empty})
                 .getResult(0);
     tile = b.insert(empty, tile, places, rest);
@@ -196,26 +194,24 @@ Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
     return makeTile(b, source, size, padded, wide, getReverse(), form);
   };
   double scale = getScale().convertToDouble();
-  TileForm scaled, packed, factor;
+  TileForm scaled, packed;
   scaled.map = [&](TensorBuilder &s, Value x) {
     return s.mul(x, s.number(wide, scale));
   };
   // Values are read by every product of the chunk; heads lie between their rows
   // in memory, at distances that map many rows to few sets of a cache.
   packed.pack = true;
-  factor.map = [](TensorBuilder &s, Value g) { return s.exp(g); };
-  factor.padding = 1;
   Values tiles{tile(getQuery(), scaled), tile(getKey(), {}),
                tile(getValue(), packed)};
   if (getDecay()) {
-    tiles.push_back(tile(getDecay(), factor));  } else if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
+    tiles.push_back(tile(getDecay(), {}));  } else if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
     SmallVector<Attribute> numbers;
     for (double v : *constants)
-      numbers.push_back(builder.getFloatAttr(wide, std::exp(v)));
+      numbers.push_back(builder.getFloatAttr(wide, v));
     Value table = arith::ConstantOp::create(
         builder, loc,
         DenseElementsAttr::get(RankedTensorType::get({heads}, wide), numbers));
-    Value a = tensor::ExtractOp::create(builder, loc, table,
+    Value g = tensor::ExtractOp::create(builder, loc, table,
                                         ValueRange{parallel[1]});
     Value rows = getValueOrCreateConstantIndexOp(builder, loc, size);
     tiles.push_back(b.elementwise(
@@ -224,8 +220,8 @@ Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
           Value row = linalg::IndexOp::create(s.builder, s.loc, 0);
           Value inside = arith::CmpIOp::create(
               s.builder, s.loc, arith::CmpIPredicate::ult, row, rows);
-          return arith::SelectOp::create(s.builder, s.loc, inside, a,
-                                         s.number(wide, 1));
+          return arith::SelectOp::create(s.builder, s.loc, inside, g,
+                                         s.number(wide, 0));
         }));
   }
   return tiles;
@@ -256,7 +252,7 @@ class ChunkBuilder {
 public:
   ChunkBuilder(OpBuilder &builder, Location loc, ValueRange inputs)
       : b(builder, loc), query(inputs[0]), key(inputs[1]), value(inputs[2]),
-        factors(inputs.size() > 3 ? inputs[3] : Value()) {
+        decay(inputs.size() > 3 ? inputs[3] : Value()) {
     auto type = cast<RankedTensorType>(query.getType());
     rows = type.getDimSize(0);
     keyWidth = type.getDimSize(1);
@@ -268,8 +264,8 @@ public:
   Values build(Value output, Value state) {
     if (rows == 1)
       return buildToken(output, state);
-    DecayedChunk parts = !factors ? buildUndecayed()
-                         : cast<RankedTensorType>(factors.getType()).getRank() == 2
+    DecayedChunk parts = !decay ? buildUndecayed()
+                         : cast<RankedTensorType>(decay.getType()).getRank() == 2
                              ? buildVectorDecay()
                              : buildScalarDecay();
     return {read(parts, output, state), update(parts, state)};
@@ -285,6 +281,13 @@ private:
             int64_t column, int64_t width) {
     return b.insert(tile, tensor, {attr(row), attr(column)},
                     {attr(count), attr(width)});
+  }
+  /// exp(log) element by element, as a tile of its own.
+  Value exponential(Value log) {
+    return b.elementwise({log}, b.empty(b.sizes(log), element),
+                         [](TensorBuilder &s, ValueRange args) {
+                           return s.exp(args[0]);
+                         });
   }
   /// tile[i, j] * factor[i] or factor[j].
   Value rescale(TensorBuilder &s, Value tile, Value factor, unsigned along,
@@ -316,13 +319,12 @@ private:
   DecayedChunk buildMasked(Value mask);
   Value read(DecayedChunk &parts, Value output, Value state);
   Value update(DecayedChunk &parts, Value state);
-  void buildBlock(int64_t first, Value &running, Value &fromHead, Value &scores,
-                  Value &total);
+  void buildBlock(int64_t first, Value factors, Value &running, Value &fromHead,
+                  Value &scores, Value &total);
 
   TensorBuilder b;
-  /// Scaled queries, keys, values, and the factors exp(decay) in [0, 1] as
-  /// [C, K] or [C], or null.
-  Value query, key, value, factors;
+  /// Scaled queries, keys, values, and the log-decay as [C, K] or [C], or null.
+  Value query, key, value, decay;
   int64_t rows, keyWidth, valueWidth, block;
   Type element;
 };
@@ -338,9 +340,9 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
   AffineMap onValue = AffineMap::get(2, 0, {first, d1}, context);
   Values inputs{key, value};
   SmallVector<AffineMap> maps{onKey, onValue};
-  if (factors) {
-    inputs.push_back(factors);
-    maps.push_back(cast<RankedTensorType>(factors.getType()).getRank() == 2
+  if (decay) {
+    inputs.push_back(exponential(decay));
+    maps.push_back(cast<RankedTensorType>(decay.getType()).getRank() == 2
                        ? onKey
                        : AffineMap::get(2, 0, {first}, context));
   }
@@ -348,7 +350,7 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
   Value next = b.generic(inputs, state, maps, 2,
                          [&](TensorBuilder &s, ValueRange args) {
                            Value kept = args.back();
-                           if (factors)
+                           if (decay)
                              kept = s.mul(kept, args[2]);
                            return s.add(kept, s.mul(args[0], args[1]));
                          });
@@ -367,16 +369,16 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
 /// rows so far, each times the decay from after its row through the current
 /// one; `fromHead` [block, K] gets the queries times the decay from the head
 /// of the sub-chunk; `scores` [block, block] the products inside it; `total`
-/// [K] the decay of the whole sub-chunk.
-void ChunkBuilder::buildBlock(int64_t first, Value &running, Value &fromHead,
-                              Value &scores, Value &total) {
+/// [K] the log-decay of the whole sub-chunk. `factors` [C, K] is exp(decay).
+void ChunkBuilder::buildBlock(int64_t first, Value factors, Value &running,
+                              Value &fromHead, Value &scores, Value &total) {
   auto loop = scf::ForOp::create(
       b.builder, b.loc, b.index(0), b.index(block), b.index(1),
       ValueRange{running, fromHead, scores, total},
       [&](OpBuilder &builder, Location loc, Value i, ValueRange carried) {
         TensorBuilder s(builder, loc);
         Value run = carried[0], head = carried[1], score = carried[2],
-              product = carried[3];
+              sum = carried[3];
         OpFoldResult zero = attr(0), one = attr(1), width = attr(keyWidth);
         Value row = arith::AddIOp::create(builder, loc, i, s.index(first));
         auto rowAt = [&](Value tensor, Value at) {
@@ -389,12 +391,13 @@ void ChunkBuilder::buildBlock(int64_t first, Value &running, Value &fromHead,
         run = s.insert(older, run, {zero, zero}, {OpFoldResult(i), width});
         run = s.insert(rowAt(key, row), run, {OpFoldResult(i), zero},
                        {one, width});
-        product = s.elementwise({a}, product, [](TensorBuilder &e, ValueRange x) {
-          return e.mul(x[1], x[0]);
-        });
-        Value headRow = s.elementwise({q, product}, rowAt(head, i),
+        sum = s.elementwise({rowAt(decay, row)}, sum,
+                            [](TensorBuilder &e, ValueRange x) {
+                              return e.add(x[1], x[0]);
+                            });
+        Value headRow = s.elementwise({q, sum}, rowAt(head, i),
                                       [](TensorBuilder &e, ValueRange x) {
-                                        return e.mul(x[0], x[1]);
+                                        return e.mul(x[0], e.exp(x[1]));
                                       });
         head = s.insert(headRow, head, {OpFoldResult(i), zero}, {one, width});
         // scores[i, j] = q_i . run_j for j <= i
@@ -406,7 +409,7 @@ void ChunkBuilder::buildBlock(int64_t first, Value &running, Value &fromHead,
                           {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0})}, 1);
         score = s.insert(line, score, {OpFoldResult(i), zero},
                          {one, OpFoldResult(count)});
-        scf::YieldOp::create(builder, loc, Values{run, head, score, product});
+        scf::YieldOp::create(builder, loc, Values{run, head, score, sum});
       });
   running = loop.getResult(0);
   fromHead = loop.getResult(1);
@@ -416,16 +419,17 @@ void ChunkBuilder::buildBlock(int64_t first, Value &running, Value &fromHead,
 
 DecayedChunk ChunkBuilder::buildVectorDecay() {
   DecayedChunk parts;
+  Value factors = exponential(decay);
   Value fromStart = b.empty({attr(rows), attr(keyWidth)}, element);
   // Keys of all finished sub-chunks at the head of the current one, [K, C].
   Value keys = b.empty({attr(keyWidth), attr(rows)}, element);
-  Value before; // decay of all sub-chunks before this one, [K]
+  Value before; // log-decay of all sub-chunks before this one, [K]
   for (int64_t first = 0; first < rows; first += block) {
     Value running = b.empty({attr(block), attr(keyWidth)}, element);
     Value fromHead = b.empty({attr(block), attr(keyWidth)}, element);
     Value inside = b.filled({attr(block), attr(block)}, element, 0);
-    Value total = b.filled({attr(keyWidth)}, element, 1);
-    buildBlock(first, running, fromHead, inside, total);
+    Value total = b.filled({attr(keyWidth)}, element, 0);
+    buildBlock(first, factors, running, fromHead, inside, total);
     if (first == 0) {
       parts.scores.push_back(inside);
       fromStart = put(fromHead, fromStart, 0, block, 0, keyWidth);
@@ -440,12 +444,13 @@ DecayedChunk ChunkBuilder::buildVectorDecay() {
       scores = put(inside, scores, 0, block, first, block);
       parts.scores.push_back(scores);
       Value slot = part(fromStart, first, block, 0, keyWidth);
-      fromStart = put(rescale(b, fromHead, before, 1, slot), fromStart, first,
+      fromStart = put(rescale(b, fromHead, exponential(before), 1, slot), fromStart, first,
                       block, 0, keyWidth);
-      Value decayed = rescale(b, part(keys, 0, keyWidth, 0, first), total, 0, {});
+      Value decayed = rescale(b, part(keys, 0, keyWidth, 0, first),
+                              exponential(total), 0, {});
       keys = put(decayed, keys, 0, keyWidth, 0, first);
       before = b.elementwise({total}, before, [](TensorBuilder &s, ValueRange x) {
-        return s.mul(x[1], x[0]);
+        return s.add(x[1], x[0]);
       });
     }
     Value slot = part(keys, 0, keyWidth, first, block);
@@ -454,7 +459,7 @@ DecayedChunk ChunkBuilder::buildVectorDecay() {
   parts.queries = fromStart;
   parts.keys = keys;
   parts.keysAreTransposed = true;
-  parts.total = before;
+  parts.total = exponential(before);
   return parts;
 }
 
@@ -494,7 +499,7 @@ DecayedChunk ChunkBuilder::buildUndecayed() {
   return buildMasked(mask);
 }
 
-/// One factor per row: mask[i, j] = product of the factors of rows j+1 .. i.
+/// One log-decay per row: mask[i, j] = exp of its sum over rows j+1 .. i.
 DecayedChunk ChunkBuilder::buildScalarDecay() {
   Value empty = b.empty({attr(rows), attr(rows)}, element);
   auto loop = scf::ForOp::create(
@@ -502,7 +507,7 @@ DecayedChunk ChunkBuilder::buildScalarDecay() {
       [&](OpBuilder &builder, Location loc, Value i, ValueRange carried) {
         TensorBuilder s(builder, loc);
         OpFoldResult zero = attr(0), one = attr(1), width = attr(rows);
-        Value a = tensor::ExtractOp::create(builder, loc, factors, ValueRange{i});
+        Value g = tensor::ExtractOp::create(builder, loc, decay, ValueRange{i});
         Value previous = arith::SelectOp::create(
             builder, loc,
             arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, i,
@@ -510,35 +515,44 @@ DecayedChunk ChunkBuilder::buildScalarDecay() {
             s.index(0), arith::SubIOp::create(builder, loc, i, s.index(1)));
         Value above = s.slice(carried[0], {OpFoldResult(previous), zero},
                               {one, width}, {0});
+        // A column starts at 0 in its own row and grows from there.
         Value line = s.elementwise(
             {above}, s.empty({width}, element),
             [&](TensorBuilder &e, ValueRange x) -> Value {
               Value j = linalg::IndexOp::create(e.builder, e.loc, 0);
-              auto compare = [&](arith::CmpIPredicate predicate) {
-                return arith::CmpIOp::create(e.builder, e.loc, predicate, j, i);
-              };
-              Value diagonal = arith::SelectOp::create(
-                  e.builder, e.loc, compare(arith::CmpIPredicate::eq),
-                  e.number(element, 1), e.number(element, 0));
-              return arith::SelectOp::create(
-                  e.builder, e.loc, compare(arith::CmpIPredicate::ult),
-                  e.mul(x[0], a), diagonal);
+              Value started = arith::CmpIOp::create(
+                  e.builder, e.loc, arith::CmpIPredicate::ult, j, i);
+              return arith::SelectOp::create(e.builder, e.loc, started,
+                                             e.add(x[0], g),
+                                             e.number(element, 0));
             });
         scf::YieldOp::create(builder, loc,
                              s.insert(line, carried[0], {OpFoldResult(i), zero},
                                       {one, width}));
       });
-  Value mask = loop.getResult(0);
+  Value sums = loop.getResult(0);
+  Value mask = b.elementwise(
+      {sums}, b.empty({attr(rows), attr(rows)}, element),
+      [&](TensorBuilder &s, ValueRange x) -> Value {
+        Value i = linalg::IndexOp::create(s.builder, s.loc, 0);
+        Value j = linalg::IndexOp::create(s.builder, s.loc, 1);
+        Value keep = arith::CmpIOp::create(s.builder, s.loc,
+                                           arith::CmpIPredicate::uge, i, j);
+        return arith::SelectOp::create(s.builder, s.loc, keep, s.exp(x[0]),
+                                       s.number(element, 0));
+      });
   DecayedChunk parts = buildMasked(mask);
-  // From the chunk's start through row i: the first column times row 0's own.
-  Value first = tensor::ExtractOp::create(b.builder, b.loc, factors,
-                                          ValueRange{b.index(0)});
+  // From the chunk's start through row i: the first column and row 0's own.
+  Value own = tensor::ExtractOp::create(b.builder, b.loc, decay,
+                                        ValueRange{b.index(0)});
   AffineMap column = AffineMap::get(
       1, 0, {b.builder.getAffineDimExpr(0), b.builder.getAffineConstantExpr(0)},
       b.builder.getContext());
-  Value fromStart = b.generic(
-      {mask}, b.empty({attr(rows)}, element), {column, b.map(1, {0})}, 1,
-      [&](TensorBuilder &s, ValueRange x) { return s.mul(x[0], first); });
+  Value fromStart =
+      b.generic({sums}, b.empty({attr(rows)}, element), {column, b.map(1, {0})}, 1,
+                [&](TensorBuilder &s, ValueRange x) {
+                  return s.exp(s.add(x[0], own));
+                });
   Value toEnd = b.slice(mask, {attr(rows - 1), attr(0)}, {attr(1), attr(rows)},
                         {0});
   Value room = b.empty({attr(rows), attr(keyWidth)}, element);

@@ -113,4 +113,17 @@ def PlaceBuffers : Pass<"gate-place-buffers", "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
+def PrefetchTiles : Pass<"gate-prefetch-tiles", "::mlir::func::FuncOp"> {
+  let summary = "Prefetch the tiles that a chunk loop reads next";
+  let description = [{
+    In sequential loops of a task, every tile that is read from a buffer outside
+    of the loop at an offset that is the loop's index is prefetched one step
+    ahead, in portions between the ops of the body. Addresses stay inside the
+    buffer. Changes no result.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 #endif // GATE_CONVERSION_PASSES_TD
