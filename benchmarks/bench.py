@@ -315,9 +315,16 @@ class Programs:
 
     def bind(self, row: Row, case: Case, threads: int) -> Call:
         library = self._load(row.program)
-        library.set_num_threads(threads)
+        library.num_threads = threads
         function = getattr(library, row.function)
-        return lambda: function(*case.inputs, out=tuple(case.outputs))
+        names = [*function.inputs, *function.state]
+        given = dict(zip(names, case.inputs, strict=True))
+        state = {name: given.pop(name) for name in function.state}
+        made = dict(zip([*function.outputs, *function.state], case.outputs, strict=True))
+        following = {name: made.pop(name) for name in function.state}
+        return function.bind(
+            **given, state=state, next_state=following, out=made
+        )
 
 
 class Bench:

@@ -27,7 +27,7 @@ import json
 import os
 import re
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -285,6 +285,50 @@ class Function:
         out: Any = None,
         **named: Any,
     ) -> Any:
+        given = self._given(inputs, parameters, state, next_state, out, named)
+        views, pointers, _kept = self._prepare(given)
+        self._library._check(self._call(*pointers, None, 0))
+        return self._results(views)
+
+    def bind(
+        self,
+        *inputs: Any,
+        parameters: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+        next_state: Mapping[str, Any] | None = None,
+        out: Any = None,
+        **named: Any,
+    ) -> Callable[[], None]:
+        """A call of no arguments on these arrays, with its own workspace.
+
+        For loops that call many times: arrays are looked at once. Every output
+        must be given; the arrays must keep their memory.
+        """
+        given = self._given(inputs, parameters, state, next_state, out, named)
+        views, pointers, kept = self._prepare(given)
+        dims: dict[str, int] = {}
+        for position, view in views.items():
+            self._tensors[position].bind(view.shape, dims)
+        size = self.workspace_bytes(**{d: dims[d] for d in self.dims})
+        room = np.empty(size + 64, np.uint8)
+        start = room.ctypes.data + -room.ctypes.data % 64
+        call, check = self._call, self._library._check
+
+        def run() -> None:
+            check(call(*pointers, start, size))
+
+        run.kept = (views, kept, room)  # type: ignore[attr-defined]
+        return run
+
+    def _given(
+        self,
+        inputs: tuple[Any, ...],
+        parameters: Mapping[str, Any] | None,
+        state: Mapping[str, Any] | None,
+        next_state: Mapping[str, Any] | None,
+        out: Any,
+        named: dict[str, Any],
+    ) -> dict[str, dict[str, Any]]:
         given = {
             "input": self._input_values(inputs, named),
             "parameter": dict(parameters or {}),
@@ -305,7 +349,9 @@ class Function:
         self._expect_names(
             "next state", given["next_state"], self._member_names("next_state")
         )
-        values = self._run(given)
+        return given
+
+    def _results(self, values: dict[int, _View]) -> Any:
         outputs = [
             values[i].value for i, t in enumerate(self._tensors) if t.role == "output"
         ]
@@ -348,8 +394,10 @@ class Function:
                 f"it has {', '.join(map(repr, names)) or 'none'}"
             )
 
-    def _run(self, given: dict[str, dict[str, Any]]) -> dict[int, _View]:
-        """Views of all tensors by position, after the call."""
+    def _prepare(
+        self, given: dict[str, dict[str, Any]]
+    ) -> tuple[dict[int, _View], list[Any], list[Any]]:
+        """Views of all tensors by position, arguments, and what they point to."""
         views: dict[int, _View] = {}
         dims: dict[str, int] = {}
         # Inputs, parameters and states come before everything that is written.
@@ -378,8 +426,7 @@ class Function:
                 continue
             structs.append((ctypes.c_void_p * len(addresses))(*addresses))
             pointers.append(ctypes.addressof(structs[-1]))
-        self._library._check(self._call(*pointers, None, 0))
-        return views
+        return views, pointers, structs
 
     def workspace_bytes(self, **dims: int) -> int:
         """Bytes of memory that a call needs at these sizes."""
