@@ -1,8 +1,8 @@
 //===- PrefetchTiles.cpp - Fetch the next iteration's tiles ---------------===//
 //
 // Rows of a tile often lie a page apart (heads between them), where the
-// machine's own prefetchers stop. Lines of the next tiles are asked for in
-// portions between the ops of a loop body, so that memory works all the time.
+// machine's own prefetchers stop. Lines of the next tiles are asked for in the
+// loop nests that do most of a loop body's work, a few per tile of theirs.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,9 +12,9 @@
 #include "gate/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace gate {
 #define GEN_PASS_DEF_PREFETCHTILES
@@ -26,6 +26,12 @@ using namespace gate;
 
 /// Bytes that memory hands out at a time.
 static constexpr int64_t lineBytes = 64;
+/// Trips that a loop of unknown length is taken to make.
+static constexpr int64_t unknownTrips = 8;
+/// A nest is worth its prefetches if it does 1 / this part of the work.
+static constexpr int64_t smallestPart = 16;
+/// Most lines asked for at once: about as many misses as a core keeps open.
+static constexpr int64_t mostLines = 32;
 
 namespace {
 /// Rows that the next iteration reads: `view` moved by the loop's step.
@@ -33,26 +39,31 @@ struct NextTile {
   memref::SubViewOp view;
   /// Dim of the source that the loop walks along.
   unsigned walked;
-  int64_t rows;
   int64_t linesPerRow;
   int64_t elementsPerLine;
+};
+
+/// The body of a loop around an innermost loop, run a known number of times
+/// per iteration of the outer loop.
+struct Place {
+  /// Loops below the outer loop, from the outside in.
+  SmallVector<scf::ForOp> nest;
+  int64_t executions;
+  int64_t work;
 };
 } // namespace
 
 static bool isRead(Value view) {
-  return llvm::any_of(view.getUses(), [](OpOperand &use) {
-    Operation *user = use.getOwner();
-    if (auto copy = dyn_cast<memref::CopyOp>(user))
-      return copy.getSource() == use.get();
-    auto op = dyn_cast<linalg::LinalgOp>(user);
-    return op && op.isDpsInput(&use);
+  return llvm::any_of(view.getUsers(), [&](Operation *user) {
+    auto effects = dyn_cast<MemoryEffectOpInterface>(user);
+    return effects && effects.getEffectOnValue<MemoryEffects::Read>(view);
   });
 }
 
 /// The tile that `view` will be in the next iteration, if it can be told.
-static std::optional<NextTile> nextTileOf(memref::SubViewOp view, scf::ForOp loop,
-                                          int64_t step) {
-  auto source = cast<MemRefType>(view.getSource().getType());
+static std::optional<NextTile> nextTileOf(memref::SubViewOp view,
+                                          scf::ForOp loop) {
+  MemRefType source = view.getSourceType();
   if (!loop.isDefinedOutsideOfLoop(view.getSource()) || !isRead(view) ||
       !source.getElementType().isIntOrFloat() || source.getRank() < 2)
     return std::nullopt;
@@ -75,48 +86,140 @@ static std::optional<NextTile> nextTileOf(memref::SubViewOp view, scf::ForOp loo
   // One contiguous run per row; other dims of size 1.
   SmallVector<OpFoldResult> sizes = view.getMixedSizes();
   std::optional<int64_t> width = getConstantIntValue(sizes[last]);
-  if (!width)
+  int64_t bytes = source.getElementTypeBitWidth() / 8;
+  if (!width || bytes == 0)
     return std::nullopt;
   for (auto [dim, size] : llvm::enumerate(sizes))
-    if (dim != *walked && dim != last && getConstantIntValue(size) != std::optional<int64_t>(1))
+    if (dim != *walked && dim != last && !isConstantIntValue(size, 1))
       return std::nullopt;
-  int64_t bytes = source.getElementTypeBitWidth() / 8;
-  if (bytes == 0)
+  int64_t lines = llvm::divideCeil(*width * bytes, lineBytes);
+  // Rows without gaps are a stream, which the machine sees by itself.
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(source.getStridesAndOffset(strides, offset)) ||
+      (!ShapedType::isDynamic(strides[*walked]) &&
+       strides[*walked] * bytes <= lines * lineBytes))
     return std::nullopt;
-  return NextTile{view, *walked, step,
-                  static_cast<int64_t>(llvm::divideCeil(*width * bytes, lineBytes)),
-                  lineBytes / bytes};
+  return NextTile{view, *walked, lines, lineBytes / bytes};
 }
 
-/// Asks for rows [from, to) of the tile of the next iteration.
-static void emitPortion(OpBuilder &builder, scf::ForOp loop, NextTile tile,
-                        int64_t from, int64_t to) {
-  Location loc = tile.view.getLoc();
+static std::optional<int64_t> tripsOf(scf::ForOp loop) {
+  std::optional<APInt> trips = loop.getStaticTripCount();
+  if (!trips)
+    return std::nullopt;
+  return trips->getSExtValue();
+}
+
+/// Ops that `block` runs, without those that only count.
+static int64_t workOf(Block &block) {
+  int64_t work = 0;
+  for (Operation &op : block.without_terminator()) {
+    int64_t inside = 0;
+    for (Region &region : op.getRegions())
+      for (Block &inner : region)
+        inside += workOf(inner);
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      inside *= tripsOf(loop).value_or(unknownTrips);
+    bool counts = op.getNumResults() == 0 || op.getNumRegions() != 0 ||
+                  !op.getResult(0).getType().isIndex();
+    work += inside + (op.getNumRegions() == 0 && counts ? 1 : 0);
+  }
+  return work;
+}
+
+/// Collects the places below `nest`, whose last loop has the body `block`.
+static void collectPlaces(Block &block, SmallVector<scf::ForOp> &nest,
+                          int64_t executions, int64_t least,
+                          SmallVectorImpl<Place> &places) {
+  for (auto loop : block.getOps<scf::ForOp>()) {
+    std::optional<int64_t> trips = tripsOf(loop);
+    if (!trips || *trips == 0 || !getConstantIntValue(loop.getLowerBound()) ||
+        !getConstantIntValue(loop.getStep()))
+      continue;
+    int64_t times = executions * *trips;
+    auto inner = loop.getBody()->getOps<scf::ForOp>();
+    if (inner.empty())
+      continue;
+    nest.push_back(loop);
+    bool innermost = llvm::all_of(inner, [](scf::ForOp loop) {
+      return loop.getBody()->getOps<scf::ForOp>().empty();
+    });
+    if (!innermost) {
+      collectPlaces(*loop.getBody(), nest, times, least, places);
+    } else {
+      int64_t work = workOf(*loop.getBody()) * times;
+      if (work >= least)
+        places.push_back({nest, times, work});
+    }
+    nest.pop_back();
+  }
+}
+
+/// At least `lines`, as a divisor or a multiple of the lines of a row, so that
+/// one portion is a part of a row or some rows.
+static int64_t portionOf(int64_t lines, int64_t linesPerRow, int64_t most) {
+  int64_t portion = std::max<int64_t>(std::min(lines, most), 1);
+  if (portion > linesPerRow)
+    return llvm::alignTo(portion, linesPerRow);
+  while (linesPerRow % portion != 0)
+    ++portion;
+  return portion;
+}
+
+/// Asks for `portion` lines of every tile in each execution of `place`, from
+/// line `base` on.
+static void emitPortion(scf::ForOp loop, int64_t step, const Place &place,
+                        ArrayRef<NextTile> tiles, int64_t base, int64_t portion) {
+  Location loc = loop.getLoc();
+  scf::ForOp around = place.nest.back();
+  OpBuilder builder = OpBuilder::atBlockBegin(around.getBody());
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
-  auto rows = scf::ForOp::create(builder, loc, constant(from), constant(to),
-                                 constant(1));
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(rows.getBody());
-  Value source = tile.view.getSource();
-  Value extent = memref::DimOp::create(builder, loc, source, tile.walked);
-  Value position = arith::AddIOp::create(builder, loc, loop.getInductionVar(),
-                                         constant(tile.rows));
-  position = arith::AddIOp::create(builder, loc, position, rows.getInductionVar());
-  // Never past the end: the last row again.
-  Value lastRow = arith::SubIOp::create(builder, loc, extent, constant(1));
-  position = arith::MinSIOp::create(builder, loc, position, lastRow);
-  SmallVector<Value> where;
-  for (OpFoldResult offset : tile.view.getMixedOffsets())
-    where.push_back(getValueOrCreateConstantIndexOp(builder, loc, offset));
-  where[tile.walked] = position;
-  Value column = where.back();
-  for (int64_t line = 0; line < tile.linesPerRow; ++line) {
-    where.back() = arith::AddIOp::create(builder, loc, column,
-                                         constant(line * tile.elementsPerLine));
-    memref::PrefetchOp::create(builder, loc, source, where, /*isWrite=*/false,
-                               /*localityHint=*/3, /*isDataCache=*/true);
+  auto add = [&](Value a, Value b) {
+    return builder.createOrFold<arith::AddIOp>(loc, a, b);
+  };
+  auto mul = [&](Value a, int64_t b) {
+    return builder.createOrFold<arith::MulIOp>(loc, a, constant(b));
+  };
+  auto div = [&](Value a, int64_t b) {
+    return builder.createOrFold<arith::DivUIOp>(loc, a, constant(b));
+  };
+  // Number of this execution.
+  Value count;
+  for (scf::ForOp level : place.nest) {
+    Value index = builder.createOrFold<arith::SubIOp>(
+        loc, level.getInductionVar(),
+        constant(*getConstantIntValue(level.getLowerBound())));
+    index = div(index, *getConstantIntValue(level.getStep()));
+    count = count ? add(mul(count, *tripsOf(level)), index) : index;
+  }
+  int64_t perRow = tiles.front().linesPerRow;
+  Value line = add(mul(count, portion), constant(base));
+  Value row = div(line, perRow);
+  Value within = portion >= perRow
+                     ? constant(0)
+                     : builder.createOrFold<arith::RemUIOp>(loc, line,
+                                                            constant(perRow));
+  row = add(row, add(loop.getInductionVar(), constant(step)));
+  for (NextTile tile : tiles) {
+    Value source = tile.view.getSource();
+    SmallVector<Value> where;
+    for (OpFoldResult offset : tile.view.getMixedOffsets())
+      where.push_back(getValueOrCreateConstantIndexOp(builder, loc, offset));
+    Value column = add(where.back(), mul(within, tile.elementsPerLine));
+    // Never past the end: the last row again.
+    Value extent = memref::DimOp::create(builder, loc, source, tile.walked);
+    Value lastRow = arith::SubIOp::create(builder, loc, extent, constant(1));
+    for (int64_t i = 0; i < portion; ++i) {
+      if (i % perRow == 0)
+        where[tile.walked] = arith::MinUIOp::create(
+            builder, loc, add(row, constant(i / perRow)), lastRow);
+      where.back() = add(column, constant(i % perRow * tile.elementsPerLine));
+      // Into the second level: the first has no room for two tiles of each.
+      memref::PrefetchOp::create(builder, loc, source, where, /*isWrite=*/false,
+                                 /*localityHint=*/getenv("PFH") ? atoi(getenv("PFH")) : 2, /*isDataCache=*/true);
+    }
   }
 }
 
@@ -124,29 +227,34 @@ static void prefetchLoop(scf::ForOp loop) {
   std::optional<int64_t> step = getConstantIntValue(loop.getStep());
   if (!step || *step < 2)
     return;
-  SmallVector<NextTile> tiles;
-  SmallVector<Operation *> places;
-  for (Operation &op : loop.getBody()->without_terminator()) {
-    if (auto view = dyn_cast<memref::SubViewOp>(op)) {
-      if (std::optional<NextTile> tile = nextTileOf(view, loop, *step))
-        tiles.push_back(*tile);
-    } else if (isa<linalg::LinalgOp, scf::ForOp>(op) && !tiles.empty()) {
-      places.push_back(&op);
+  // Tiles of equal rows move together.
+  llvm::MapVector<int64_t, SmallVector<NextTile>> groups;
+  int64_t count = 0;
+  for (auto view : loop.getBody()->getOps<memref::SubViewOp>())
+    if (std::optional<NextTile> tile = nextTileOf(view, loop)) {
+      groups[tile->linesPerRow].push_back(*tile);
+      ++count;
     }
-  }
-  if (places.empty())
+  if (groups.empty())
     return;
-  int64_t total = tiles.size() * *step, count = places.size();
-  for (auto [index, place] : llvm::enumerate(places)) {
-    OpBuilder builder(place);
-    int64_t from = total * static_cast<int64_t>(index) / count;
-    int64_t to = total * static_cast<int64_t>(index + 1) / count;
-    // Rows of all tiles in a row, tile by tile.
-    while (from < to) {
-      int64_t which = from / *step, end = std::min(to, (which + 1) * *step);
-      emitPortion(builder, loop, tiles[which], from - which * *step,
-                  end - which * *step);
-      from = end;
+  SmallVector<Place> places;
+  SmallVector<scf::ForOp> nest;
+  collectPlaces(*loop.getBody(), nest, 1,
+                workOf(*loop.getBody()) / smallestPart, places);
+  for (auto &[perRow, tiles] : groups) {
+    int64_t work = 0, lines = *step * perRow, base = 0;
+    for (const Place &place : places)
+      work += place.work;
+    for (const Place &place : places) {
+      if (base >= lines)
+        break;
+      double share = double(lines - base) * place.work / work;
+      int64_t portion = portionOf(std::ceil(share / place.executions), perRow,
+                                  std::max<int64_t>(mostLines / count, 1));
+      base -= base % std::min(portion, perRow);
+      emitPortion(loop, *step, place, tiles, base, portion);
+      base += portion * place.executions;
+      work -= place.work;
     }
   }
 }

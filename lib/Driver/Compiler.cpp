@@ -128,11 +128,14 @@ LogicalResult Compiler::runStage(StringRef stage) {
   if (stage == "model") {
     buildModelPipeline(manager);
   } else if (stage == "tile") {
-    buildTilePipeline(manager);
+    TilePipelineOptions tileOptions;
+    tileOptions.pairs = cpu.multipliesPairs;
+    buildTilePipeline(manager, tileOptions);
   } else if (stage == "cpu") {
     CPUPipelineOptions cpuOptions;
     cpuOptions.vectorBits = cpu.vectorBits;
     cpuOptions.registers = cpu.registers;
+    cpuOptions.pairs = cpu.multipliesPairs;
     buildCPUPipeline(manager, cpuOptions);
   } else if (stage == "reference") {
     ReferencePipelineOptions reference;

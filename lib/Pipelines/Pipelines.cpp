@@ -37,14 +37,17 @@ void gate::buildModelPipeline(OpPassManager &manager) {
   addSimplify(manager);
 }
 
-void gate::buildTilePipeline(OpPassManager &manager) {
+void gate::buildTilePipeline(OpPassManager &manager,
+                             const TilePipelineOptions &options) {
   manager.addNestedPass<func::FuncOp>(createDecompose());
   manager.addPass(createConvertElementwiseToLinalgPass());
   addSimplify(manager);
   // Before products and scans become loops: nothing may be fused into those.
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   addSimplify(manager);
-  manager.addNestedPass<func::FuncOp>(createPackProducts());
+  PackProductsOptions products;
+  products.pairs = options.pairs;
+  manager.addNestedPass<func::FuncOp>(createPackProducts(products));
   manager.addNestedPass<func::FuncOp>(createTileParallel());
   manager.addNestedPass<func::FuncOp>(createChunkScans());
   // No CSE from here to bufferization: two tensors with equal contents but
@@ -74,12 +77,13 @@ static void addBufferize(OpPassManager &manager) {
 void gate::buildCPUPipeline(OpPassManager &manager,
                             const CPUPipelineOptions &options) {
   addBufferize(manager);
-  if (!getenv("NOPF")) manager.addNestedPass<func::FuncOp>(createPrefetchTiles());
   ConvertLinalgToVectorOptions vectors;
   vectors.vectorBits = options.vectorBits;
   vectors.registers = options.registers;
+  vectors.pairs = options.pairs;
   manager.addNestedPass<func::FuncOp>(createConvertLinalgToVector(vectors));
   addSimplify(manager);
+  if (!getenv("NOPF")) manager.addNestedPass<func::FuncOp>(createPrefetchTiles());
   manager.addNestedPass<func::FuncOp>(createExpandMath());
   addSimplify(manager);
 }
@@ -106,6 +110,7 @@ void gate::buildLLVMPipeline(OpPassManager &manager) {
   ConvertVectorToLLVMPassOptions vectors;
   // Sums over lanes as a tree: the order is still fixed by the width alone.
   vectors.reassociateFPReductions = true;
+  vectors.x86Vector = true;
   manager.addPass(createConvertVectorToLLVMPass(vectors));
   manager.addNestedPass<func::FuncOp>(createConvertMathToLLVMPass());
   manager.addPass(createConvertMathToLibmPass());
@@ -126,9 +131,9 @@ void gate::registerPipelines() {
   PassPipelineRegistration<>("gate-model-pipeline",
                              "Simplify and derive, on gate and linalg",
                              buildModelPipeline);
-  PassPipelineRegistration<>("gate-tile-pipeline",
-                             "Tile programs on tensors, for any machine",
-                             buildTilePipeline);
+  PassPipelineRegistration<TilePipelineOptions>(
+      "gate-tile-pipeline", "Tile programs on tensors, for any machine",
+      buildTilePipeline);
   PassPipelineRegistration<CPUPipelineOptions>(
       "gate-cpu-pipeline", "Vector loops on memrefs", buildCPUPipeline);
   PassPipelineRegistration<ReferencePipelineOptions>(

@@ -35,6 +35,8 @@ namespace {
 /// Sizes that the pass options choose.
 struct Blocking {
   int64_t panel, rows, depth, minRows;
+  /// Neighbouring reduction steps of 16-bit floats side by side in a panel.
+  bool pairs;
 };
 
 /// A product C[m, n] += A[m, k] * B[k, n] or B[n, k] on matrices.
@@ -47,6 +49,9 @@ public:
     rows = b.sizes(lhs)[0];
     depth = b.sizes(lhs)[1];
     columns = b.sizes(rhs)[transposed ? 0 : 1];
+    std::optional<int64_t> steps = getConstantIntValue(depth);
+    this->blocking.pairs = blocking.pairs && isBF16(lhs) && isBF16(rhs) &&
+                           steps && *steps % 2 == 0;
   }
 
   Value build(Value acc) {
@@ -72,6 +77,22 @@ public:
   }
 
 private:
+  static bool isBF16(Value matrix) {
+    return cast<RankedTensorType>(matrix.getType()).getElementType().isBF16();
+  }
+  /// Number of pairs in the reduction.
+  OpFoldResult pairCount() { return attr(*getConstantIntValue(depth) / 2); }
+  /// Dim `dim` of a matrix, of even size, as two: pairs and their halves.
+  Value splitPairs(TensorBuilder &s, Value matrix, int64_t dim) {
+    auto type = cast<RankedTensorType>(matrix.getType());
+    return s.splitGroups(matrix, dim, type.getDimSize(dim) / 2);
+  }
+  /// acc[m, n] += left[m, k, v] * right[k, n, v] over pairs k and halves v.
+  Value pairProduct(TensorBuilder &s, Value left, Value right, Value acc) {
+    return s.contract(left, right, acc,
+                      {s.map(4, {0, 2, 3}), s.map(4, {2, 1, 3}), s.map(4, {0, 1})},
+                      2);
+  }
   OpFoldResult attr(int64_t n) { return b.builder.getIndexAttr(n); }
 
   OpFoldResult apply(TensorBuilder &s, AffineExpr expr,
@@ -186,7 +207,10 @@ Value ProductBuilder::buildPanels(TensorBuilder &s) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   OpFoldResult panels = apply(s, d0.ceilDiv(blocking.panel), {columns});
   Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
-  Value init = s.empty({panels, depth, attr(blocking.panel)}, element);
+  Sizes shape{panels, blocking.pairs ? pairCount() : depth, attr(blocking.panel)};
+  if (blocking.pairs)
+    shape.push_back(attr(2));
+  Value init = s.empty(shape, element);
   return parallel(
       s, panels, init,
       [&](TensorBuilder &e, Value task, Value shared, Sizes &offsets,
@@ -196,6 +220,17 @@ Value ProductBuilder::buildPanels(TensorBuilder &s) {
         Value source = transposed
                            ? e.slice(rhs, {first, attr(0)}, {width, depth})
                            : e.slice(rhs, {attr(0), first}, {depth, width});
+        if (blocking.pairs) {
+          offsets = {task, attr(0), attr(0), attr(0)};
+          sizes = {attr(1), pairCount(), width, attr(2)};
+          Value room = e.slice(shared, offsets, sizes, {0});
+          Value split = splitPairs(e, source, transposed ? 1 : 0);
+          // Loops: pair, column, half.
+          AffineMap sourceMap =
+              transposed ? e.map(3, {1, 0, 2}) : e.map(3, {0, 2, 1});
+          return e.generic({split}, room, {sourceMap, e.map(3, {0, 1, 2})}, 3,
+                           [](TensorBuilder &, ValueRange args) { return args[0]; });
+        }
         offsets = {task, attr(0), attr(0)};
         sizes = {attr(1), depth, width};
         Value room = e.slice(shared, offsets, sizes, {0});
@@ -210,6 +245,29 @@ Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   Value packed = buildPanels(s);
   OpFoldResult tasks = apply(s, d0.ceilDiv(blocking.rows), {rows});
+  Value whole = blocking.pairs ? splitPairs(s, lhs, 1) : lhs;
+  OpFoldResult total = blocking.pairs ? pairCount() : depth;
+  int64_t block = blocking.pairs ? llvm::divideCeil(blocking.depth, 2)
+                                 : blocking.depth;
+  // One panel of the right side against one row block of the left.
+  auto multiply = [&](TensorBuilder &g, Value left, OpFoldResult height,
+                      OpFoldResult k, OpFoldResult steps, Value column,
+                      Value in) {
+    OpFoldResult width = rest(g, columns, column, blocking.panel);
+    OpFoldResult panel =
+        apply(g, d0.floorDiv(blocking.panel), {OpFoldResult(column)});
+    Sizes from{panel, k, attr(0)}, extent{attr(1), steps, width};
+    if (blocking.pairs) {
+      from.push_back(attr(0));
+      extent.push_back(attr(2));
+    }
+    Value right = g.slice(packed, from, extent, {0});
+    Sizes place{attr(0), OpFoldResult(column)}, size{height, width};
+    Value room = g.slice(in, place, size);
+    Value part = blocking.pairs ? pairProduct(g, left, right, room)
+                                : product(g, left, right, false, room);
+    return g.insert(part, in, place, size);
+  };
   return parallel(
       s, tasks, acc,
       [&](TensorBuilder &e, Value task, Value shared, Sizes &offsets,
@@ -220,26 +278,19 @@ Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
         sizes = {height, columns};
         Value tile = accumulator(e, shared, offsets, sizes);
         return loop(
-            e, depth, blocking.depth, tile,
+            e, total, block, tile,
             [&](TensorBuilder &f, Value k, Value outer) {
-              OpFoldResult steps = rest(f, depth, k, blocking.depth);
-              Value left =
-                  f.slice(lhs, {firstRow, OpFoldResult(k)}, {height, steps});
+              OpFoldResult steps = rest(f, total, k, block);
+              Sizes from{firstRow, OpFoldResult(k)}, extent{height, steps};
+              if (blocking.pairs) {
+                from.push_back(attr(0));
+                extent.push_back(attr(2));
+              }
+              Value left = f.slice(whole, from, extent);
               return loop(f, columns, blocking.panel, outer,
                           [&](TensorBuilder &g, Value column, Value in) {
-                            OpFoldResult width =
-                                rest(g, columns, column, blocking.panel);
-                            OpFoldResult panel =
-                                apply(g, d0.floorDiv(blocking.panel),
-                                      {OpFoldResult(column)});
-                            Value right = g.slice(
-                                packed, {panel, OpFoldResult(k), attr(0)},
-                                {attr(1), steps, width}, {0});
-                            Sizes place{attr(0), OpFoldResult(column)},
-                                extent{height, width};
-                            Value part = product(g, left, right, false,
-                                                 g.slice(in, place, extent));
-                            return g.insert(part, in, place, extent);
+                            return multiply(g, left, height, OpFoldResult(k),
+                                            steps, column, in);
                           });
             });
       });
@@ -347,7 +398,7 @@ struct PackProducts : gate::impl::PackProductsBase<PackProducts> {
     }
     ProductBuilder product(builder, op.getLoc(), lhs, rhs,
                            form->rhsIsTransposed, initial,
-                           Blocking{panelWidth, rowBlock, depthBlock, minRows});
+                           Blocking{panelWidth, rowBlock, depthBlock, minRows, pairs});
     Value result = product.build(acc);
     if (form->rowDims > 1)
       result = tensor::ExpandShapeOp::create(builder, op.getLoc(), resultType,

@@ -45,11 +45,14 @@ def ConvertLinalgToVector : Pass<"gate-convert-linalg-to-vector", "::mlir::func:
     Option<"vectorBits", "vector-bits", "int64_t", "512",
            "Width of a vector register in bits, a power of two">,
     Option<"registers", "registers", "int64_t", "32",
-           "Number of vector registers">];
+           "Number of vector registers">,
+    Option<"pairs", "pairs", "bool", "false",
+           "The machine multiplies and adds pairs of bf16 into f32 at once">];
   let dependentDialects = [
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
     "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::affine::AffineDialect", "::mlir::math::MathDialect"];
+    "::mlir::affine::AffineDialect", "::mlir::math::MathDialect",
+    "::mlir::x86vector::X86VectorDialect"];
 }
 
 def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {

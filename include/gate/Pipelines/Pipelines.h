@@ -24,6 +24,16 @@ struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
   Option<int64_t> registers{*this, "registers",
                             llvm::cl::desc("Number of vector registers"),
                             llvm::cl::init(32)};
+  Option<bool> pairs{*this, "pairs",
+                     llvm::cl::desc("Multiply and add pairs of bf16 at once"),
+                     llvm::cl::init(false)};
+};
+
+/// What the schedule of the tile stage takes from the machine's description.
+struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
+  Option<bool> pairs{*this, "pairs",
+                     llvm::cl::desc("Pack bf16 in pairs of reduction steps"),
+                     llvm::cl::init(false)};
 };
 
 /// Options of the reference path.
@@ -41,8 +51,9 @@ void buildModelPipeline(mlir::OpPassManager &manager);
 
 /// Stage "tile". Accepts what "model" promises; promises scf.forall over
 /// independent work, scf.for over chunks and linalg on tiles of tensors, no
-/// gate op left. Free of any machine.
-void buildTilePipeline(mlir::OpPassManager &manager);
+/// gate op left. Runs on any machine; the options only choose a schedule.
+void buildTilePipeline(mlir::OpPassManager &manager,
+                       const TilePipelineOptions &options);
 
 /// Stage "cpu". Accepts what "tile" promises; promises functions on memrefs
 /// with vector loops, temporaries on stacks and in the workspace.

@@ -98,7 +98,10 @@ def PackProducts : Pass<"gate-pack-products", "::mlir::func::FuncOp"> {
     Option<"depthBlock", "depth-block", "int64_t", "512",
            "Reduction steps between passes over the result">,
     Option<"minRows", "min-rows", "int64_t", "12",
-           "Rows from which packing pays">];
+           "Rows from which packing pays">,
+    Option<"pairs", "pairs", "bool", "false",
+           "Put neighbouring reduction steps of bf16 side by side in panels, "
+           "for machines that multiply and add pairs">];
   let dependentDialects = [
     "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 namespace gate {
 #define GEN_PASS_DEF_CONVERTLINALGTOVECTOR
@@ -39,9 +40,10 @@ struct ConvertLinalgToVector
       if (op.hasPureBufferSemantics())
         ops.push_back(op);
     });
-    VectorMachine machine{vectorBits, registers};
+    VectorMachine machine{vectorBits, registers, pairs};
     for (linalg::LinalgOp op : ops) {
-      if (succeeded(lowerProduct(rewriter, op, machine)) ||
+      if (succeeded(lowerPairs(rewriter, op, machine)) ||
+          succeeded(lowerProduct(rewriter, op, machine)) ||
           succeeded(lowerRows(rewriter, op, machine))) {
         rewriter.eraseOp(op);
         continue;

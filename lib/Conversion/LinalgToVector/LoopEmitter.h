@@ -24,6 +24,8 @@ namespace gate {
 struct VectorMachine {
   int64_t vectorBits;
   int64_t registers;
+  /// Multiplies and adds pairs of bf16 into f32 at once.
+  bool pairs;
 };
 
 /// How an operand depends on a loop that becomes a vector.
@@ -108,6 +110,11 @@ private:
 /// when it is none.
 mlir::LogicalResult lowerProduct(mlir::RewriterBase &rewriter,
                                  mlir::linalg::LinalgOp op, VectorMachine machine);
+
+/// Lowers a copy that puts pairs of bf16 side by side; fails without changing
+/// anything when `op` is none or the machine has no pairs.
+mlir::LogicalResult lowerPairs(mlir::RewriterBase &rewriter,
+                               mlir::linalg::LinalgOp op, VectorMachine machine);
 
 /// Lowers `op` with one loop on vectors; fails without changing anything when
 /// no loop fits.

@@ -15,6 +15,7 @@
 
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 using namespace gate;
@@ -40,16 +41,50 @@ private:
                 Value mask, Values accumulators);
   int64_t rowsFor(int64_t vectors);
   Value widen(Value value);
+  bool arePairs(OpOperand *candidate, OpOperand *other);
+  /// One vector of the right side, one broadcast factor of the left side, and
+  /// what they add to a sum.
+  Value loadLine(Value mask);
+  Value loadFactor();
+  Value accumulate(Value factor, Value line, Value sum);
 
   LoopEmitter e;
   linalg::LinalgOp op;
   OpOperand *left = nullptr, *right = nullptr, *acc = nullptr;
   unsigned columnLoop = 0;
   std::optional<unsigned> rowLoop;
+  /// The innermost reduction, of size 2, that one instruction takes at once.
+  std::optional<unsigned> pairLoop;
+  /// The right side with columns and pairs as one dim.
+  Value pairedRight;
   SmallVector<unsigned> outerLoops, reductionLoops;
   int64_t vectorsPerTile = 1;
 };
 } // namespace
+
+/// Whether both sides are bf16 with pairs of reduction steps innermost, and
+/// the columns of `candidate` next to them.
+bool ProductLowering::arePairs(OpOperand *candidate, OpOperand *other) {
+  auto right = dyn_cast<MemRefType>(candidate->get().getType());
+  auto leftType = dyn_cast<MemRefType>(other->get().getType());
+  if (!e.machine.pairs || !right || !leftType || right.getRank() < 2 ||
+      !right.getElementType().isBF16() || !leftType.getElementType().isBF16() ||
+      !getElementTypeOrSelf(acc->get().getType()).isF32() || e.lanes != 16)
+    return false;
+  std::optional<unsigned> inner = e.contiguousLoop(candidate);
+  if (!inner || e.contiguousLoop(other) != inner ||
+      e.staticRange(*inner) != std::optional<int64_t>(2) ||
+      op.getIteratorTypesArray()[*inner] != utils::IteratorType::reduction)
+    return false;
+  AffineMap map = op.getMatchingIndexingMap(candidate);
+  auto column = dyn_cast<AffineDimExpr>(map.getResult(map.getNumResults() - 2));
+  int64_t offset;
+  SmallVector<int64_t> strides;
+  return column && column.getPosition() == columnLoop &&
+         e.accessOf(other, columnLoop) == Access::Uniform &&
+         succeeded(right.getStridesAndOffset(strides, offset)) &&
+         strides[strides.size() - 2] == 2;
+}
 
 /// Left side: broadcast; right side and result: contiguous along the columns.
 bool ProductLowering::findRoles() {
@@ -78,11 +113,19 @@ bool ProductLowering::findRoles() {
       left = other;
       break;
     }
+    if (arePairs(candidate, other)) {
+      right = candidate;
+      left = other;
+      pairLoop = e.contiguousLoop(candidate);
+      break;
+    }
   }
   if (!right)
     return false;
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   for (unsigned loop = 0; loop < iterators.size(); ++loop) {
+    if (loop == pairLoop)
+      continue;
     if (iterators[loop] == utils::IteratorType::reduction)
       reductionLoops.push_back(loop);
     else if (loop != columnLoop)
@@ -125,6 +168,45 @@ Value ProductLowering::widen(Value value) {
   return arith::ExtFOp::create(e.rewriter, e.loc, type, value);
 }
 
+Value ProductLowering::loadLine(Value mask) {
+  if (!pairLoop)
+    return widen(e.loadLanes(right, columnLoop, mask, {}));
+  Values where = e.indices(right);
+  where.pop_back();
+  where.back() = arith::MulIOp::create(e.rewriter, e.loc, where.back(), e.index(2));
+  auto type = VectorType::get({2 * e.lanes}, e.rewriter.getBF16Type());
+  if (!mask)
+    return vector::LoadOp::create(e.rewriter, e.loc, type, pairedRight, where);
+  Value both = vector::InterleaveOp::create(e.rewriter, e.loc, mask, mask);
+  Value zero = arith::ConstantOp::create(e.rewriter, e.loc,
+                                         e.rewriter.getZeroAttr(type));
+  return vector::MaskedLoadOp::create(e.rewriter, e.loc, type, pairedRight, where,
+                                      both, zero);
+}
+
+Value ProductLowering::loadFactor() {
+  if (!pairLoop)
+    return e.broadcast(widen(e.loadScalar(left)));
+  // Two neighbours as one 32-bit number, the same for all lanes.
+  Type bf16 = e.rewriter.getBF16Type(), i32 = e.rewriter.getI32Type();
+  Value pair = vector::LoadOp::create(e.rewriter, e.loc, VectorType::get({2}, bf16),
+                                      left->get(), e.indices(left));
+  pair = vector::BitCastOp::create(e.rewriter, e.loc, VectorType::get({1}, i32),
+                                   pair);
+  Value number = vector::ExtractOp::create(e.rewriter, e.loc, pair, 0);
+  Value all = vector::BroadcastOp::create(e.rewriter, e.loc, e.vectorOf(i32),
+                                          number);
+  return vector::BitCastOp::create(e.rewriter, e.loc,
+                                   VectorType::get({2 * e.lanes}, bf16), all);
+}
+
+Value ProductLowering::accumulate(Value factor, Value line, Value sum) {
+  if (!pairLoop)
+    return vector::FMAOp::create(e.rewriter, e.loc, factor, line, sum);
+  return x86vector::DotBF16Op::create(e.rewriter, e.loc, sum.getType(), sum, factor,
+                                      line);
+}
+
 Values ProductLowering::reduce(ArrayRef<unsigned> loops, int64_t rows,
                                int64_t vectors, Value mask,
                                Values accumulators) {
@@ -141,16 +223,16 @@ Values ProductLowering::reduce(ArrayRef<unsigned> loops, int64_t rows,
   for (int64_t v = 0; v < vectors; ++v) {
     e.ivs[columnLoop] = e.add(column, e.index(v * e.lanes));
     Value own = v == vectors - 1 ? mask : Value();
-    lines.push_back(widen(e.loadLanes(right, columnLoop, own, {})));
+    lines.push_back(loadLine(own));
   }
   e.ivs[columnLoop] = column;
   for (int64_t r = 0; r < rows; ++r) {
     if (rowLoop)
       e.ivs[*rowLoop] = e.add(row, e.index(r));
-    Value factor = e.broadcast(widen(e.loadScalar(left)));
+    Value factor = loadFactor();
     for (int64_t v = 0; v < vectors; ++v) {
       Value &sum = accumulators[r * vectors + v];
-      sum = vector::FMAOp::create(e.rewriter, e.loc, factor, lines[v], sum);
+      sum = accumulate(factor, lines[v], sum);
     }
   }
   if (rowLoop)
@@ -236,6 +318,17 @@ void ProductLowering::emitColumns() {
 LogicalResult ProductLowering::run() {
   if (!findRoles())
     return failure();
+  if (pairLoop) {
+    e.ivs[*pairLoop] = e.index(0);
+    // Columns and pairs are neighbours: one dim.
+    unsigned rank = cast<MemRefType>(right->get().getType()).getRank();
+    SmallVector<ReassociationIndices> groups;
+    for (unsigned dim = 0; dim + 1 < rank; ++dim)
+      groups.push_back({dim});
+    groups.back().push_back(rank - 1);
+    pairedRight = memref::CollapseShapeOp::create(e.rewriter, e.loc, right->get(),
+                                                  groups);
+  }
   int64_t most = e.machine.registers >= 32 ? 4 : 2;
   vectorsPerTile = most;
   if (std::optional<int64_t> fixed = e.staticRange(columnLoop))

@@ -87,6 +87,7 @@ llvm::Expected<CPUMachine> CPUMachine::parse(llvm::StringRef target) {
   bool hasAVX512 = subtarget.checkFeatures("+avx512f");
   machine.vectorBits = hasAVX512 ? 512 : subtarget.checkFeatures("+avx") ? 256 : 128;
   machine.registers = hasAVX512 ? 32 : 16;
+  machine.multipliesPairs = hasAVX512 && subtarget.checkFeatures("+avx512bf16");
   return machine;
 }
 

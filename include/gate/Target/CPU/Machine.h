@@ -31,6 +31,8 @@ struct CPUMachine {
   /// Width of a vector register in bits and how many there are.
   int64_t vectorBits = 128;
   int64_t registers = 16;
+  /// Whether it multiplies and adds pairs of bf16 into f32 in one instruction.
+  bool multipliesPairs = false;
   /// Instruction sets that code for it may use, which a library checks on its
   /// first call.
   std::vector<std::string> required;
