@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "RowMajorView.h"
 #include "gate/Analysis/FunctionSignature.h"
 #include "gate/Conversion/Passes.h"
 
-#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -47,22 +47,8 @@ private:
         ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(position)});
     return LLVM::LoadOp::create(b, loc, type, address);
   }
-  /// A row-major memref of `sizes` at `address`.
-  Value makeMemRef(MemRefType type, Value address, ArrayRef<Value> sizes) {
-    auto descriptor =
-        MemRefDescriptor::poison(b, loc, converter.convertType(type));
-    descriptor.setAllocatedPtr(b, loc, address);
-    descriptor.setAlignedPtr(b, loc, address);
-    descriptor.setOffset(b, loc, number(0));
-    Value stride = number(1);
-    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
-      descriptor.setSize(b, loc, dim, sizes[dim]);
-      descriptor.setStride(b, loc, dim, stride);
-      if (dim > 0)
-        stride = LLVM::MulOp::create(b, loc, stride, sizes[dim]);
-    }
-    return UnrealizedConversionCastOp::create(b, loc, type, Value(descriptor))
-        .getResult(0);
+  Value makeMemRef(MemRefType type, Value address, ArrayRef<Value> dynamicSizes) {
+    return makeRowMajorView(b, loc, converter, type, address, dynamicSizes);
   }
 
   func::FuncOp function;
@@ -88,9 +74,9 @@ void EntryBuilder::buildBody() {
     auto type = cast<MemRefType>(function.getArgumentTypes()[argument]);
     ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(numbers[tensor]).asArrayRef();
     SmallVector<Value> sizes;
-    for (auto [size, dim] : llvm::zip(type.getShape(), dims))
-      sizes.push_back(dim < 0 ? number(size)
-                              : load(b.getI64Type(), entry->getArgument(1), dim));
+    for (int64_t dim : dims)
+      if (dim >= 0)
+        sizes.push_back(load(b.getI64Type(), entry->getArgument(1), dim));
     // A state and what continues it are one buffer; either entry will do.
     Value address = load(pointer, entry->getArgument(0), tensor);
     arguments[argument] = makeMemRef(type, address, sizes);

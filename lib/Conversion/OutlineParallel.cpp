@@ -5,12 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "RowMajorView.h"
 #include "gate/Conversion/Passes.h"
 
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -109,7 +111,18 @@ private:
   std::string name;
   LLVMTypeConverter converter;
   Type pointer;
-  SmallVector<Value> captured;
+  /// One captured value: its first field in the context. A row-major memref is
+  /// a pointer and its dynamic sizes, anything else one field.
+  struct Capture {
+    Value value;
+    unsigned field;
+  };
+  static bool isRowMajor(Type type) {
+    auto memref = dyn_cast<MemRefType>(type);
+    return memref && memref.getLayout().isIdentity();
+  }
+
+  SmallVector<Capture> captured;
   SmallVector<Type> fields;
   LLVM::LLVMStructType context;
 };
@@ -127,12 +140,18 @@ LogicalResult TaskOutliner::capture() {
     if (Operation *producer = value.getDefiningOp();
         producer && matchPattern(producer, m_Constant()))
       continue;
+    captured.push_back({value, static_cast<unsigned>(fields.size())});
+    if (isRowMajor(value.getType())) {
+      fields.push_back(pointer);
+      fields.append(cast<MemRefType>(value.getType()).getNumDynamicDims(),
+                    IntegerType::get(forall.getContext(), 64));
+      continue;
+    }
     Type field = converter.convertType(value.getType());
     if (!field || !LLVM::isCompatibleType(field))
       return forall.emitError()
              << "captures a value of type " << value.getType()
              << ", which cannot be handed to a task";
-    captured.push_back(value);
     fields.push_back(field);
   }
   context = LLVM::LLVMStructType::getLiteral(forall.getContext(), fields);
@@ -152,14 +171,25 @@ void TaskOutliner::buildTask() {
   Block *entry = task.addEntryBlock();
   b.setInsertionPointToStart(entry);
   IRMapping mapping;
-  for (auto [index, value] : llvm::enumerate(captured)) {
+  auto load = [&](unsigned position) -> Value {
     Value field = LLVM::GEPOp::create(
         b, loc, pointer, context, entry->getArgument(0),
-        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
-    Value loaded = LLVM::LoadOp::create(b, loc, fields[index], field);
-    if (fields[index] != value.getType())
+        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(position)});
+    return LLVM::LoadOp::create(b, loc, fields[position], field);
+  };
+  for (const Capture &capture : captured) {
+    Value value = capture.value;
+    Value loaded = load(capture.field);
+    if (isRowMajor(value.getType())) {
+      auto type = cast<MemRefType>(value.getType());
+      SmallVector<Value> sizes;
+      for (int64_t i = 0, n = type.getNumDynamicDims(); i < n; ++i)
+        sizes.push_back(load(capture.field + 1 + i));
+      loaded = makeRowMajorView(b, loc, converter, type, loaded, sizes);
+    } else if (loaded.getType() != value.getType()) {
       loaded = UnrealizedConversionCastOp::create(b, loc, value.getType(), loaded)
                    .getResult(0);
+    }
     mapping.map(value, loaded);
   }
   llvm::SetVector<Value> used;
@@ -225,15 +255,31 @@ void TaskOutliner::buildCall() {
                                          b.getI64IntegerAttr(1));
     room = LLVM::AllocaOp::create(b, loc, pointer, context, one);
   }
-  for (auto [index, value] : llvm::enumerate(captured)) {
-    Value converted = value;
-    if (fields[index] != value.getType())
-      converted = UnrealizedConversionCastOp::create(b, loc, fields[index], value)
-                      .getResult(0);
-    Value field = LLVM::GEPOp::create(
-        b, loc, pointer, context, room,
-        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(index)});
-    LLVM::StoreOp::create(b, loc, converted, field);
+  auto store = [&](Value value, unsigned position) {
+    if (value.getType() != fields[position])
+      value = UnrealizedConversionCastOp::create(b, loc, fields[position], value)
+                  .getResult(0);
+    Value field =
+        LLVM::GEPOp::create(b, loc, pointer, context, room,
+                            ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(position)});
+    LLVM::StoreOp::create(b, loc, value, field);
+  };
+  for (const Capture &capture : captured) {
+    if (!isRowMajor(capture.value.getType())) {
+      store(capture.value, capture.field);
+      continue;
+    }
+    auto type = cast<MemRefType>(capture.value.getType());
+    Value address = memref::ExtractAlignedPointerAsIndexOp::create(
+        b, loc, capture.value);
+    address = arith::IndexCastOp::create(b, loc, b.getI64Type(), address);
+    store(LLVM::IntToPtrOp::create(b, loc, pointer, address), capture.field);
+    unsigned next = capture.field + 1;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      if (type.isDynamicDim(dim)) {
+        Value size = memref::DimOp::create(b, loc, capture.value, dim);
+        store(arith::IndexCastOp::create(b, loc, b.getI64Type(), size), next++);
+      }
   }
   Value total = constantIndex(b, loc, 1);
   for (Value count : tripCounts(b, forall))

@@ -29,9 +29,9 @@ static constexpr int64_t lineBytes = 64;
 /// Trips that a loop of unknown length is taken to make.
 static constexpr int64_t unknownTrips = 8;
 /// A nest is worth its prefetches if it does 1 / this part of the work.
-static constexpr int64_t smallestPart = 16;
+static int64_t smallestPart = getenv("PFS") ? atoi(getenv("PFS")) : 16;
 /// Most lines asked for at once: about as many misses as a core keeps open.
-static constexpr int64_t mostLines = 32;
+static int64_t mostLines = getenv("PFM") ? atoi(getenv("PFM")) : 32;
 
 namespace {
 /// Rows that the next iteration reads: `view` moved by the loop's step.

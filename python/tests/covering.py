@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -36,12 +36,15 @@ def _complete(
 ) -> None:
     """Gives every other factor the value that covers most missing pairs."""
     # Long factors first: they have most pairs to cover.
-    for name in sorted(factors, key=lambda n: -len(factors[n])):
+    order = sorted(factors, key=lambda n: -len(factors[n]))
+    for index, name in enumerate(order):
         if name in positions:
             continue
         size = len(factors[name])
-        # Ties go to another value in every case, so that values are even.
-        candidates = [(turn + shift) % size for shift in range(size)]
+        # Ties go to another value in every case, and at another pace for every
+        # factor, so that values are even and mix.
+        first = turn * (index + 1) + turn // size
+        candidates = [(first + shift) % size for shift in range(size)]
         positions[name] = max(
             candidates,
             key=lambda at: sum(
@@ -64,3 +67,21 @@ def pairwise(factors: Factors) -> list[Case]:
             missing.pop(pair, None)
         cases.append({name: factors[name][positions[name]] for name in factors})
     return cases
+
+
+def add_triples(
+    cases: list[Case],
+    factors: Factors,
+    triple: tuple[str, str, str],
+    choose: Callable[[list[Case], Case], Case],
+) -> None:
+    """Adds cases until all values of three factors occur together.
+
+    `choose` takes the cases so far and the three values, and gives a case that
+    has these values.
+    """
+    seen = {tuple(case[name] for name in triple) for case in cases}
+    for values in product(*(factors[name] for name in triple)):
+        if values not in seen:
+            case = choose(cases, dict(zip(triple, values, strict=True)))
+            cases.append({**case, **dict(zip(triple, values, strict=True))})

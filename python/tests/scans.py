@@ -55,7 +55,8 @@ class Scan:
 
     @property
     def scale(self) -> float:
-        return self.K**-0.5
+        # Exact in f32, as all constants here.
+        return float(np.float32(self.K**-0.5))
 
     @property
     def name(self) -> str:
@@ -75,7 +76,7 @@ class Scan:
         chosen = values.get(self.constants)
         if chosen is None:
             chosen = tuple(size * SCALES[self.constants] for size in sizes)
-        return list(chosen[: self.H])
+        return [float(np.float32(value)) for value in chosen[: self.H]]
 
     @property
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
@@ -150,9 +151,7 @@ def make_inputs(
 def head(inputs: Mapping[str, np.ndarray], rows: slice, times: slice):
     """These batch elements and tokens of all inputs."""
     return {
-        name: np.ascontiguousarray(
-            value[rows] if name == "s0" else value[rows, times]
-        )
+        name: np.ascontiguousarray(value[rows] if name == "s0" else value[rows, times])
         for name, value in inputs.items()
     }
 
@@ -191,7 +190,7 @@ def loop(
         if t == T:
             break
         if decay is not None:
-            state *= decay[t if len(decay) > 1 else 0]
+            state *= decay[t if scan.decay != "constant" else 0]
         state += np.multiply(k[t], v[t], out=room)
         np.sum(np.multiply(state, q[t], out=room), 0, out=outputs[t])
     outputs *= dtype(scan.scale)
@@ -212,10 +211,10 @@ def loop_decay(
         constants = np.array(scan.log_constants).astype(dtype)
         return np.exp(constants)[None, None, None, :, None]
     g = inputs["g"].astype(dtype)[:, order]
-    g = np.repeat(g.reshape(*g.shape[:3], -1), scan.H // g.shape[2], 2)
-    return np.exp(g).transpose(1, 3, 0, 2)[..., None].copy().reshape(
-        T, -1, g.shape[0], scan.H, 1
-    ) if T else None
+    if scan.decay == "scalar":
+        g = g[..., None]
+    g = np.repeat(g, scan.H // g.shape[2], 2).transpose(1, 3, 0, 2)
+    return np.exp(g)[..., None].copy()
 
 
 def rounded(scan: Scan, outputs: np.ndarray) -> np.ndarray:
