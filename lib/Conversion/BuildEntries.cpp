@@ -51,6 +51,10 @@ private:
     return makeRowMajorView(b, loc, converter, type, address, dynamicSizes);
   }
 
+  StringRef exportedName() {
+    return function->getAttrOfType<StringAttr>("gate.exported_as").getValue();
+  }
+
   func::FuncOp function;
   OpBuilder b;
   Location loc;
@@ -63,7 +67,7 @@ private:
 void EntryBuilder::buildBody() {
   b.setInsertionPointAfter(function);
   auto body = func::FuncOp::create(
-      b, loc, bodySymbolOf(function.getName()),
+      b, loc, bodySymbolOf(exportedName()),
       b.getFunctionType({pointer, pointer, pointer}, {}));
   Block *entry = body.addEntryBlock();
   b.setInsertionPointToStart(entry);
@@ -93,7 +97,7 @@ void EntryBuilder::buildBody() {
 void EntryBuilder::buildWorkspace() {
   b.setInsertionPointAfter(function);
   auto query = func::FuncOp::create(
-      b, loc, workspaceSymbolOf(function.getName()),
+      b, loc, workspaceSymbolOf(exportedName()),
       b.getFunctionType({pointer}, {b.getI64Type()}));
   Block *entry = query.addEntryBlock();
   b.setInsertionPointToStart(entry);
@@ -119,7 +123,7 @@ struct BuildEntries : gate::impl::BuildEntriesBase<BuildEntries> {
       builder.buildWorkspace();
       builder.buildBody();
       for (StringRef name : {"gate.data_order", "gate.dim_numbers",
-                             "gate.dim_count"})
+                             "gate.dim_count", "gate.exported_as"})
         function->removeAttr(name);
     }
   }

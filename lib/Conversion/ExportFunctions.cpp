@@ -80,6 +80,9 @@ static LogicalResult exportFunction(func::FuncOp function) {
   SmallVector<int64_t> order;
   for (Value buffer : buffers)
     order.push_back(cast<BlockArgument>(buffer).getArgNumber());
+  // The user's name may be one of libm's, which code calls by name.
+  function->setAttr("gate.exported_as", builder.getStringAttr(function.getName()));
+  function.setSymName(("gate_function_" + function.getName()).str());
   function->setAttr("gate.data_order", builder.getDenseI64ArrayAttr(order));
   function->setAttr("gate.dim_numbers", dimNumbers(builder, *signature));
   function->setAttr("gate.dim_count",

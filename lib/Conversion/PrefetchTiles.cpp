@@ -2,7 +2,8 @@
 //
 // Rows of a tile often lie a page apart (heads between them), where the
 // machine's own prefetchers stop. Lines of the next tiles are asked for in the
-// loop nests that do most of a loop body's work, a few per tile of theirs.
+// loop nests that do much of a loop body's work, some in each execution of the
+// nest's body, so that memory works while the core computes.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -29,42 +30,52 @@ static constexpr int64_t lineBytes = 64;
 /// Trips that a loop of unknown length is taken to make.
 static constexpr int64_t unknownTrips = 8;
 /// A nest is worth its prefetches if it does 1 / this part of the work.
-static int64_t smallestPart = getenv("PFS") ? atoi(getenv("PFS")) : 16;
+static constexpr int64_t smallestPart = 16;
 /// Most lines asked for at once: about as many misses as a core keeps open.
-static int64_t mostLines = getenv("PFM") ? atoi(getenv("PFM")) : 32;
+static constexpr int64_t mostLines = 48;
+/// Ops that hide the transfer of a line.
+static constexpr int64_t opsPerLine = 32;
 
 namespace {
-/// Rows that the next iteration reads: `view` moved by the loop's step.
-struct NextTile {
+/// Rows that an iteration of the loop touches.
+struct Tile {
   memref::SubViewOp view;
   /// Dim of the source that the loop walks along.
   unsigned walked;
+  /// Rows from this iteration's tile to the one asked for: a tile that is read
+  /// is needed at once in the next iteration, one that is only written at the
+  /// end of this one.
+  int64_t ahead;
+  bool written;
   int64_t linesPerRow;
   int64_t elementsPerLine;
 };
 
-/// The body of a loop around an innermost loop, run a known number of times
-/// per iteration of the outer loop.
+/// The body of a loop around innermost loops, run a known number of times per
+/// iteration of the outer loop.
 struct Place {
   /// Loops below the outer loop, from the outside in.
   SmallVector<scf::ForOp> nest;
   int64_t executions;
+  /// Ops per execution.
   int64_t work;
 };
 } // namespace
 
-static bool isRead(Value view) {
+template <typename Effect> static bool has(Value view) {
   return llvm::any_of(view.getUsers(), [&](Operation *user) {
     auto effects = dyn_cast<MemoryEffectOpInterface>(user);
-    return effects && effects.getEffectOnValue<MemoryEffects::Read>(view);
+    return effects && effects.getEffectOnValue<Effect>(view);
   });
 }
 
-/// The tile that `view` will be in the next iteration, if it can be told.
-static std::optional<NextTile> nextTileOf(memref::SubViewOp view,
-                                          scf::ForOp loop) {
+/// The tile behind `view`, if its place in other iterations can be told.
+static std::optional<Tile> tileOf(memref::SubViewOp view, scf::ForOp loop,
+                                  int64_t step) {
   MemRefType source = view.getSourceType();
-  if (!loop.isDefinedOutsideOfLoop(view.getSource()) || !isRead(view) ||
+  bool read = has<MemoryEffects::Read>(view);
+  if (!loop.isDefinedOutsideOfLoop(view.getSource()) ||
+      (!read && !has<MemoryEffects::Write>(view)) ||
       !source.getElementType().isIntOrFloat() || source.getRank() < 2)
     return std::nullopt;
   std::optional<unsigned> walked;
@@ -100,7 +111,8 @@ static std::optional<NextTile> nextTileOf(memref::SubViewOp view,
       (!ShapedType::isDynamic(strides[*walked]) &&
        strides[*walked] * bytes <= lines * lineBytes))
     return std::nullopt;
-  return NextTile{view, *walked, lines, lineBytes / bytes};
+  return Tile{view,  *walked, read ? step : 0,
+              !read, lines,   lineBytes / bytes};
 }
 
 static std::optional<int64_t> tripsOf(scf::ForOp loop) {
@@ -114,62 +126,63 @@ static std::optional<int64_t> tripsOf(scf::ForOp loop) {
 static int64_t workOf(Block &block) {
   int64_t work = 0;
   for (Operation &op : block.without_terminator()) {
+    if (op.getNumRegions() == 0) {
+      work += op.getNumResults() == 0 || !op.getResult(0).getType().isIndex();
+      continue;
+    }
     int64_t inside = 0;
     for (Region &region : op.getRegions())
       for (Block &inner : region)
         inside += workOf(inner);
     if (auto loop = dyn_cast<scf::ForOp>(op))
       inside *= tripsOf(loop).value_or(unknownTrips);
-    bool counts = op.getNumResults() == 0 || op.getNumRegions() != 0 ||
-                  !op.getResult(0).getType().isIndex();
-    work += inside + (op.getNumRegions() == 0 && counts ? 1 : 0);
+    work += inside;
   }
   return work;
 }
 
-/// Collects the places below `nest`, whose last loop has the body `block`.
+/// Collects the places of at least `least` ops in `block`, the body of the last
+/// loop of `nest`, which runs `executions` times.
 static void collectPlaces(Block &block, SmallVector<scf::ForOp> &nest,
                           int64_t executions, int64_t least,
                           SmallVectorImpl<Place> &places) {
+  auto isInnermost = [](scf::ForOp loop) {
+    return loop.getBody()->getOps<scf::ForOp>().empty();
+  };
   for (auto loop : block.getOps<scf::ForOp>()) {
     std::optional<int64_t> trips = tripsOf(loop);
-    if (!trips || *trips == 0 || !getConstantIntValue(loop.getLowerBound()) ||
-        !getConstantIntValue(loop.getStep()))
+    if (!trips || !getConstantIntValue(loop.getLowerBound()) ||
+        !getConstantIntValue(loop.getStep()) || isInnermost(loop))
       continue;
     int64_t times = executions * *trips;
-    auto inner = loop.getBody()->getOps<scf::ForOp>();
-    if (inner.empty())
-      continue;
     nest.push_back(loop);
-    bool innermost = llvm::all_of(inner, [](scf::ForOp loop) {
-      return loop.getBody()->getOps<scf::ForOp>().empty();
-    });
-    if (!innermost) {
+    if (!llvm::all_of(loop.getBody()->getOps<scf::ForOp>(), isInnermost))
       collectPlaces(*loop.getBody(), nest, times, least, places);
-    } else {
-      int64_t work = workOf(*loop.getBody()) * times;
-      if (work >= least)
-        places.push_back({nest, times, work});
-    }
+    else if (int64_t work = workOf(*loop.getBody()); work * times >= least)
+      places.push_back({nest, times, work});
     nest.pop_back();
   }
 }
 
-/// At least `lines`, as a divisor or a multiple of the lines of a row, so that
-/// one portion is a part of a row or some rows.
+/// About `lines`, but never more than `most`: a part of a row or whole rows, so
+/// that portions of that size do not straddle rows.
 static int64_t portionOf(int64_t lines, int64_t linesPerRow, int64_t most) {
-  int64_t portion = std::max<int64_t>(std::min(lines, most), 1);
-  if (portion > linesPerRow)
-    return llvm::alignTo(portion, linesPerRow);
-  while (linesPerRow % portion != 0)
-    ++portion;
-  return portion;
+  auto fits = [&](int64_t portion) {
+    return portion % linesPerRow == 0 || linesPerRow % portion == 0;
+  };
+  while (!fits(lines))
+    ++lines;
+  if (lines > most)
+    for (lines = most; !fits(lines);)
+      --lines;
+  return lines;
 }
 
 /// Asks for `portion` lines of every tile in each execution of `place`, from
-/// line `base` on.
-static void emitPortion(scf::ForOp loop, int64_t step, const Place &place,
-                        ArrayRef<NextTile> tiles, int64_t base, int64_t portion) {
+/// line `base` on. All tiles have rows of `perRow` lines.
+static void emitPortion(scf::ForOp loop, const Place &place,
+                        ArrayRef<Tile> tiles, int64_t perRow, int64_t base,
+                        int64_t portion) {
   Location loc = loop.getLoc();
   scf::ForOp around = place.nest.back();
   OpBuilder builder = OpBuilder::atBlockBegin(around.getBody());
@@ -179,46 +192,48 @@ static void emitPortion(scf::ForOp loop, int64_t step, const Place &place,
   auto add = [&](Value a, Value b) {
     return builder.createOrFold<arith::AddIOp>(loc, a, b);
   };
-  auto mul = [&](Value a, int64_t b) {
+  auto multiply = [&](Value a, int64_t b) {
     return builder.createOrFold<arith::MulIOp>(loc, a, constant(b));
   };
-  auto div = [&](Value a, int64_t b) {
+  auto divide = [&](Value a, int64_t b) {
     return builder.createOrFold<arith::DivUIOp>(loc, a, constant(b));
   };
   // Number of this execution.
-  Value count;
+  Value number = constant(0);
   for (scf::ForOp level : place.nest) {
-    Value index = builder.createOrFold<arith::SubIOp>(
-        loc, level.getInductionVar(),
-        constant(*getConstantIntValue(level.getLowerBound())));
-    index = div(index, *getConstantIntValue(level.getStep()));
-    count = count ? add(mul(count, *tripsOf(level)), index) : index;
+    Value trip = builder.createOrFold<arith::SubIOp>(
+        loc, level.getInductionVar(), level.getLowerBound());
+    trip = divide(trip, *getConstantIntValue(level.getStep()));
+    number = add(multiply(number, *tripsOf(level)), trip);
   }
-  int64_t perRow = tiles.front().linesPerRow;
-  Value line = add(mul(count, portion), constant(base));
-  Value row = div(line, perRow);
-  Value within = portion >= perRow
-                     ? constant(0)
-                     : builder.createOrFold<arith::RemUIOp>(loc, line,
-                                                            constant(perRow));
-  row = add(row, add(loop.getInductionVar(), constant(step)));
-  for (NextTile tile : tiles) {
+  // Its first row and first line in there.
+  Value row, line;
+  if (portion % perRow == 0) {
+    row = add(multiply(number, portion / perRow), constant(base / perRow));
+    line = constant(0);
+  } else {
+    Value first = add(multiply(number, portion), constant(base));
+    row = divide(first, perRow);
+    line = builder.createOrFold<arith::RemUIOp>(loc, first, constant(perRow));
+  }
+  for (Tile tile : tiles) {
     Value source = tile.view.getSource();
     SmallVector<Value> where;
     for (OpFoldResult offset : tile.view.getMixedOffsets())
       where.push_back(getValueOrCreateConstantIndexOp(builder, loc, offset));
-    Value column = add(where.back(), mul(within, tile.elementsPerLine));
-    // Never past the end: the last row again.
+    Value column = add(where.back(), multiply(line, tile.elementsPerLine));
+    Value origin = add(add(loop.getInductionVar(), row), constant(tile.ahead));
     Value extent = memref::DimOp::create(builder, loc, source, tile.walked);
     Value lastRow = arith::SubIOp::create(builder, loc, extent, constant(1));
     for (int64_t i = 0; i < portion; ++i) {
+      // Never past the end: the last row again.
       if (i % perRow == 0)
-        where[tile.walked] = arith::MinUIOp::create(
-            builder, loc, add(row, constant(i / perRow)), lastRow);
+        where[tile.walked] = arith::MinSIOp::create(
+            builder, loc, add(origin, constant(i / perRow)), lastRow);
       where.back() = add(column, constant(i % perRow * tile.elementsPerLine));
-      // Into the second level: the first has no room for two tiles of each.
-      memref::PrefetchOp::create(builder, loc, source, where, /*isWrite=*/false,
-                                 /*localityHint=*/getenv("PFH") ? atoi(getenv("PFH")) : 2, /*isDataCache=*/true);
+      // Into the second level: the first has no room for so much.
+      memref::PrefetchOp::create(builder, loc, source, where, tile.written,
+                                 /*localityHint=*/2, /*isDataCache=*/true);
     }
   }
 }
@@ -228,10 +243,10 @@ static void prefetchLoop(scf::ForOp loop) {
   if (!step || *step < 2)
     return;
   // Tiles of equal rows move together.
-  llvm::MapVector<int64_t, SmallVector<NextTile>> groups;
+  llvm::MapVector<int64_t, SmallVector<Tile>> groups;
   int64_t count = 0;
   for (auto view : loop.getBody()->getOps<memref::SubViewOp>())
-    if (std::optional<NextTile> tile = nextTileOf(view, loop)) {
+    if (std::optional<Tile> tile = tileOf(view, loop, *step)) {
       groups[tile->linesPerRow].push_back(*tile);
       ++count;
     }
@@ -239,22 +254,21 @@ static void prefetchLoop(scf::ForOp loop) {
     return;
   SmallVector<Place> places;
   SmallVector<scf::ForOp> nest;
-  collectPlaces(*loop.getBody(), nest, 1,
-                workOf(*loop.getBody()) / smallestPart, places);
+  int64_t least = workOf(*loop.getBody()) / smallestPart;
+  collectPlaces(*loop.getBody(), nest, 1, least, places);
+  // As late as possible: rows a page apart share few sets of a cache, which do
+  // not hold them for long.
   for (auto &[perRow, tiles] : groups) {
-    int64_t work = 0, lines = *step * perRow, base = 0;
-    for (const Place &place : places)
-      work += place.work;
-    for (const Place &place : places) {
-      if (base >= lines)
-        break;
-      double share = double(lines - base) * place.work / work;
-      int64_t portion = portionOf(std::ceil(share / place.executions), perRow,
-                                  std::max<int64_t>(mostLines / count, 1));
-      base -= base % std::min(portion, perRow);
-      emitPortion(loop, *step, place, tiles, base, portion);
+    int64_t lines = *step * perRow, base = 0;
+    for (const Place &place : llvm::reverse(places)) {
+      int64_t most = std::min(mostLines, place.work / opsPerLine) / count;
+      if (base >= lines || most == 0)
+        continue;
+      int64_t portion = portionOf(
+          llvm::divideCeil(lines - base, place.executions), perRow, most);
+      base = llvm::alignDown(base, std::min(portion, perRow));
+      emitPortion(loop, place, tiles, perRow, base, portion);
       base += portion * place.executions;
-      work -= place.work;
     }
   }
 }
@@ -262,14 +276,11 @@ static void prefetchLoop(scf::ForOp loop) {
 namespace {
 struct PrefetchTiles : gate::impl::PrefetchTilesBase<PrefetchTiles> {
   void runOnOperation() override {
-    SmallVector<scf::ForOp> loops;
-    getOperation().walk([&](scf::ForOp loop) {
+    getOperation().walk([](scf::ForOp loop) {
       if (loop->getParentOfType<scf::ForallOp>() &&
           !loop->getParentOfType<scf::ForOp>())
-        loops.push_back(loop);
+        prefetchLoop(loop);
     });
-    for (scf::ForOp loop : loops)
-      prefetchLoop(loop);
   }
 };
 } // namespace

@@ -101,6 +101,7 @@ void gate::buildReferencePipeline(OpPassManager &manager,
 
 void gate::buildLLVMPipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createLowerExpandShapes());
+  manager.addPass(createConvertMathToCalls());
   manager.addPass(createOutlineParallel());
   manager.addPass(createBuildEntries());
   manager.addNestedPass<func::FuncOp>(memref::createExpandStridedMetadataPass());
@@ -113,7 +114,6 @@ void gate::buildLLVMPipeline(OpPassManager &manager) {
   vectors.x86Vector = true;
   manager.addPass(createConvertVectorToLLVMPass(vectors));
   manager.addNestedPass<func::FuncOp>(createConvertMathToLLVMPass());
-  manager.addPass(createConvertMathToLibmPass());
   manager.addNestedPass<func::FuncOp>(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addNestedPass<func::FuncOp>(createArithToLLVMConversionPass());

@@ -154,7 +154,10 @@ def loops(scan: Scan, gates: str):
     A shorter case has the tokens that are scanned first.
     """
     lengths = LENGTHS[scan, gates]
-    batch = 1 if max(lengths) * scan.K * scan.V * scan.H > 1 << 24 else 2
+    # The largest of few errors is mostly luck: narrow states take more rows.
+    batch = max(2, 64 // (scan.H * scan.V))
+    if max(lengths) * scan.K * scan.V * scan.H > 1 << 24:
+        batch = 1
     seed = zlib.crc32(f"{scan.name} {gates}".encode())
     inputs = make_inputs(scan, [gates] * batch, max(lengths), seed)
     results = [loop(scan, inputs, dtype, lengths) for dtype in (np.float64, np.float32)]
@@ -210,9 +213,9 @@ def test_reference(case, tmp_path):
 LAW_SCANS = [
     Scan(64, 128, "vector", "f32", initial=True),
     Scan(60, 100, "vector", "bf16", reverse=True, initial=True, heads="queries"),
-    Scan(3, 1, "vector", "f32", initial=True, heads="all"),
+    Scan(3, 5, "vector", "f32", initial=True, heads="all"),
     Scan(128, 64, "scalar", "f32", initial=True, heads="values"),
-    Scan(16, 3, "scalar", "f16", reverse=True, initial=True),
+    Scan(16, 17, "scalar", "f16", reverse=True, initial=True),
     Scan(64, 64, "constant", "f32", initial=True, constants="mixed"),
     Scan(100, 16, "constant", "bf16", initial=True, constants="weak", heads="all"),
     Scan(64, 64, "none", "f32", initial=True),

@@ -55,6 +55,16 @@ def ConvertLinalgToVector : Pass<"gate-convert-linalg-to-vector", "::mlir::func:
     "::mlir::x86vector::X86VectorDialect"];
 }
 
+def ConvertMathToCalls : Pass<"gate-convert-math-to-calls", "::mlir::ModuleOp"> {
+  let summary = "Call libm where LLVM has no function of equal accuracy";
+  let description = [{
+    `math` functions that LLVM has no intrinsic for, or only a less accurate
+    expansion (log1p as log(1 + x)), become calls of libm, one per element.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
   let summary = "Expand transcendental functions to polynomials";
   let description = [{
