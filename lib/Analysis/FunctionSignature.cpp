@@ -202,6 +202,12 @@ LogicalResult SignatureBuilder::boundIndices() {
       }
       source = producer->getOperand(0);
     }
+    if (cast<BlockArgument>(source).getOwner() != &function.getBody().front()) {
+      op.emitOpError() << "expects indices that are an argument of the function, "
+                          "which a library checks before any work, got an "
+                          "argument of a region";
+      return WalkResult::interrupt();
+    }
     unsigned argument = cast<BlockArgument>(source).getArgNumber();
     int64_t &bound = signature.tensors[argument].indexBound;
     int64_t rows = op.getTable().getType().getDimSize(0);

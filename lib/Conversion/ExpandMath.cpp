@@ -109,8 +109,8 @@ constexpr double powerCoefficients[] = {
     0.00961817522, 0.00133986562, 0.000154034729};
 /// exp(r) on [-ln 2 / 2, ln 2 / 2].
 constexpr double exponentialCoefficients[] = {
-    1.0,           1.0,           0.5,           0.166666657,
-    0.0416664854, 0.00833342411, 0.00139195952};
+    1.0,           1.0,           0.499999935,   0.166665207,
+    0.0416683874, 0.00836870996, 0.00138146131};
 
 template <typename OpTy>
 bool isF32(OpTy op) {

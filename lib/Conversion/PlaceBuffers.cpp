@@ -29,6 +29,9 @@ using namespace gate;
 
 /// Alignment of every buffer: a cache line and the widest vector.
 static constexpr int64_t bufferAlignment = 64;
+/// Stack that the tiles of a task may take: half of the usual 8 MiB of a main
+/// thread, on which tasks run as well.
+static constexpr int64_t mostStackBytes = 4 << 20;
 
 namespace {
 
@@ -63,12 +66,18 @@ private:
 
   func::FuncOp function;
   SmallVector<Slot> slots;
+  /// Bytes on the stack of each task.
+  DenseMap<Operation *, int64_t> stackBytes;
   /// Factors in order of appearance.
   llvm::SmallVector<Value> factors;
   SmallVector<std::pair<memref::AllocOp, unsigned>> placed;
 };
 
 } // namespace
+
+static int64_t elementBytes(Type type) {
+  return type.isIndex() ? 8 : llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+}
 
 /// The outermost parallel loop around `op`.
 static scf::ForallOp taskOf(Operation *op) {
@@ -85,6 +94,15 @@ LogicalResult BufferPlacer::moveToStack(memref::AllocOp alloc,
     return alloc.emitError()
            << "temporary of dynamic size inside a parallel loop: "
            << alloc.getType();
+  int64_t bytes = elementBytes(alloc.getType().getElementType()) *
+                  alloc.getType().getNumElements();
+  int64_t &total = stackBytes[task];
+  total += bytes;
+  if (total > mostStackBytes)
+    return alloc.emitError()
+           << "the tiles of one task need " << total << " bytes of stack, more "
+           << "than the " << mostStackBytes
+           << " that a thread can be asked for; expects smaller widths";
   OpBuilder builder(task.getBody(), task.getBody()->begin());
   Value room = memref::AllocaOp::create(builder, alloc.getLoc(), alloc.getType(),
                                         builder.getI64IntegerAttr(bufferAlignment));
@@ -153,9 +171,6 @@ Value BufferPlacer::copySize(OpBuilder &builder, Value size, IRMapping &mapping)
   return copy->getResult(cast<OpResult>(size).getResultNumber());
 }
 
-static int64_t elementBytes(Type type) {
-  return type.isIndex() ? 8 : llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
-}
 
 /// `dim` in terms of the sizes that made its memref; null when it stays.
 static Value stepDim(OpBuilder &builder, memref::DimOp dim) {

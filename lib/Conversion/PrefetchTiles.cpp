@@ -62,7 +62,8 @@ struct Place {
 };
 } // namespace
 
-template <typename Effect> static bool has(Value view) {
+template <typename Effect>
+static bool has(Value view) {
   return llvm::any_of(view.getUsers(), [&](Operation *user) {
     auto effects = dyn_cast<MemoryEffectOpInterface>(user);
     return effects && effects.getEffectOnValue<Effect>(view);
@@ -111,8 +112,7 @@ static std::optional<Tile> tileOf(memref::SubViewOp view, scf::ForOp loop,
       (!ShapedType::isDynamic(strides[*walked]) &&
        strides[*walked] * bytes <= lines * lineBytes))
     return std::nullopt;
-  return Tile{view,  *walked, read ? step : 0,
-              !read, lines,   lineBytes / bytes};
+  return Tile{view, *walked, read ? step : 0, !read, lines, lineBytes / bytes};
 }
 
 static std::optional<int64_t> tripsOf(scf::ForOp loop) {
@@ -222,7 +222,7 @@ static void emitPortion(scf::ForOp loop, const Place &place,
     for (OpFoldResult offset : tile.view.getMixedOffsets())
       where.push_back(getValueOrCreateConstantIndexOp(builder, loc, offset));
     Value column = add(where.back(), multiply(line, tile.elementsPerLine));
-    Value origin = add(add(loop.getInductionVar(), row), constant(tile.ahead));
+    Value origin = add(add(loop.getInductionVar(), constant(tile.ahead)), row);
     Value extent = memref::DimOp::create(builder, loc, source, tile.walked);
     Value lastRow = arith::SubIOp::create(builder, loc, extent, constant(1));
     for (int64_t i = 0; i < portion; ++i) {

@@ -83,7 +83,7 @@ void gate::buildCPUPipeline(OpPassManager &manager,
   vectors.pairs = options.pairs;
   manager.addNestedPass<func::FuncOp>(createConvertLinalgToVector(vectors));
   addSimplify(manager);
-  if (!getenv("NOPF")) manager.addNestedPass<func::FuncOp>(createPrefetchTiles());
+  manager.addNestedPass<func::FuncOp>(createPrefetchTiles());
   manager.addNestedPass<func::FuncOp>(createExpandMath());
   addSimplify(manager);
 }

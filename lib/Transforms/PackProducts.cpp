@@ -30,6 +30,9 @@ using namespace gate;
 
 using Sizes = SmallVector<OpFoldResult>;
 
+/// Reduction steps of a panel that a task with few rows packs for itself.
+static constexpr int64_t fewRowsBlock = 128;
+
 namespace {
 
 /// Sizes that the pass options choose.
@@ -57,7 +60,7 @@ public:
   Value build(Value acc) {
     std::optional<int64_t> fixed = getConstantIntValue(rows);
     if (fixed)
-      return *fixed < blocking.minRows ? buildInPlace(b, acc)
+      return *fixed < blocking.minRows ? buildFewRows(b, acc)
                                        : buildPacked(b, acc);
     Value isFew = arith::CmpIOp::create(
         b.builder, b.loc, arith::CmpIPredicate::ult,
@@ -67,7 +70,7 @@ public:
         b.builder, b.loc, isFew,
         [&](OpBuilder &inner, Location loc) {
           TensorBuilder s(inner, loc);
-          scf::YieldOp::create(inner, loc, buildInPlace(s, acc));
+          scf::YieldOp::create(inner, loc, buildFewRows(s, acc));
         },
         [&](OpBuilder &inner, Location loc) {
           TensorBuilder s(inner, loc);
@@ -166,7 +169,9 @@ private:
     return op.getResult(0);
   }
 
-  Value buildInPlace(TensorBuilder &s, Value acc);
+  Value copyPanel(TensorBuilder &e, OpFoldResult k, OpFoldResult steps,
+                  OpFoldResult first, OpFoldResult width, Value room);
+  Value buildFewRows(TensorBuilder &s, Value acc);
   Value buildPanels(TensorBuilder &s);
   Value buildPacked(TensorBuilder &s, Value acc);
 
@@ -181,25 +186,68 @@ private:
 
 } // namespace
 
-/// Few rows: the right side is read once, packing would read it twice.
-Value ProductBuilder::buildInPlace(TensorBuilder &s, Value acc) {
+/// Rows [k, k + steps) (pairs of them where `pairs`) and columns [first, first
+/// + width) of the right side, copied into `room` as a panel holds them.
+Value ProductBuilder::copyPanel(TensorBuilder &e, OpFoldResult k,
+                                OpFoldResult steps, OpFoldResult first,
+                                OpFoldResult width, Value room) {
+  auto keep = [](TensorBuilder &, ValueRange args) { return args[0]; };
+  if (!blocking.pairs) {
+    Value source = transposed ? e.slice(rhs, {first, k}, {width, steps})
+                              : e.slice(rhs, {k, first}, {steps, width});
+    AffineMap map = transposed ? e.map(2, {1, 0}) : e.map(2, {0, 1});
+    return e.generic({source}, room, {map, e.map(2, {0, 1})}, 2, keep);
+  }
+  Value split = splitPairs(e, rhs, transposed ? 1 : 0);
+  OpFoldResult zero = attr(0), two = attr(2);
+  Value source = transposed
+                     ? e.slice(split, {first, k, zero}, {width, steps, two})
+                     : e.slice(split, {k, zero, first}, {steps, two, width});
+  // Loops: pair, column, half.
+  AffineMap map = transposed ? e.map(3, {1, 0, 2}) : e.map(3, {0, 2, 1});
+  return e.generic({source}, room, {map, e.map(3, {0, 1, 2})}, 3, keep);
+}
+
+/// Few rows: the right side is read once, in panels of a task's own that stay
+/// in cache; packing all of it would move it twice. Sums run over the
+/// reduction in the same order as with many rows, so the number of rows (the
+/// batch among them) does not show in any bit of a result.
+Value ProductBuilder::buildFewRows(TensorBuilder &s, Value acc) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   OpFoldResult tasks = apply(s, d0.ceilDiv(blocking.panel), {columns});
-  return parallel(s, tasks, acc,
-                  [&](TensorBuilder &e, Value task, Value shared,
-                      Sizes &offsets, Sizes &sizes) {
-                    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
-                    OpFoldResult width =
-                        rest(e, columns, first, blocking.panel);
-                    Value right =
-                        transposed
-                            ? e.slice(rhs, {first, attr(0)}, {width, depth})
-                            : e.slice(rhs, {attr(0), first}, {depth, width});
-                    offsets = {attr(0), first};
-                    sizes = {rows, width};
-                    return product(e, lhs, right, transposed,
-                                   accumulator(e, shared, offsets, sizes));
-                  });
+  bool direct = !transposed && !blocking.pairs;
+  int64_t block = blocking.pairs ? fewRowsBlock / 2 : fewRowsBlock;
+  OpFoldResult total = blocking.pairs ? pairCount() : depth;
+  Value whole = blocking.pairs ? splitPairs(s, lhs, 1) : lhs;
+  return parallel(s, tasks, acc, [&](TensorBuilder &e, Value task, Value shared,
+                                     Sizes &offsets, Sizes &sizes) {
+    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
+    OpFoldResult width = rest(e, columns, first, blocking.panel);
+    offsets = {attr(0), first};
+    sizes = {rows, width};
+    Value tile = accumulator(e, shared, offsets, sizes);
+    if (direct) {
+      Value right = e.slice(rhs, {attr(0), first}, {depth, width});
+      return product(e, lhs, right, false, tile);
+    }
+    Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
+    return loop(e, total, block, tile, [&](TensorBuilder &f, Value k, Value in) {
+      OpFoldResult steps = rest(f, total, k, block);
+      Sizes shape{attr(block), attr(blocking.panel)}, extent{steps, width};
+      Sizes from{attr(0), OpFoldResult(k)}, leftExtent{rows, steps};
+      if (blocking.pairs)
+        for (Sizes *list : {&shape, &extent, &leftExtent})
+          list->push_back(attr(2));
+      if (blocking.pairs)
+        from.push_back(attr(0));
+      Value room = f.slice(f.empty(shape, element), Sizes(extent.size(), attr(0)),
+                           extent);
+      Value right = copyPanel(f, OpFoldResult(k), steps, first, width, room);
+      Value left = f.slice(whole, from, leftExtent);
+      return blocking.pairs ? pairProduct(f, left, right, in)
+                            : product(f, left, right, false, in);
+    });
+  });
 }
 
 /// The right side as [panels, depth, panel width].
@@ -207,38 +255,24 @@ Value ProductBuilder::buildPanels(TensorBuilder &s) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   OpFoldResult panels = apply(s, d0.ceilDiv(blocking.panel), {columns});
   Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
-  Sizes shape{panels, blocking.pairs ? pairCount() : depth, attr(blocking.panel)};
+  OpFoldResult total = blocking.pairs ? pairCount() : depth;
+  Sizes shape{panels, total, attr(blocking.panel)};
   if (blocking.pairs)
     shape.push_back(attr(2));
   Value init = s.empty(shape, element);
-  return parallel(
-      s, panels, init,
-      [&](TensorBuilder &e, Value task, Value shared, Sizes &offsets,
-          Sizes &sizes) {
-        OpFoldResult first = apply(e, d0 * blocking.panel, {task});
-        OpFoldResult width = rest(e, columns, first, blocking.panel);
-        Value source = transposed
-                           ? e.slice(rhs, {first, attr(0)}, {width, depth})
-                           : e.slice(rhs, {attr(0), first}, {depth, width});
-        if (blocking.pairs) {
-          offsets = {task, attr(0), attr(0), attr(0)};
-          sizes = {attr(1), pairCount(), width, attr(2)};
-          Value room = e.slice(shared, offsets, sizes, {0});
-          Value split = splitPairs(e, source, transposed ? 1 : 0);
-          // Loops: pair, column, half.
-          AffineMap sourceMap =
-              transposed ? e.map(3, {1, 0, 2}) : e.map(3, {0, 2, 1});
-          return e.generic({split}, room, {sourceMap, e.map(3, {0, 1, 2})}, 3,
-                           [](TensorBuilder &, ValueRange args) { return args[0]; });
-        }
-        offsets = {task, attr(0), attr(0)};
-        sizes = {attr(1), depth, width};
-        Value room = e.slice(shared, offsets, sizes, {0});
-        AffineMap sourceMap = transposed ? e.map(2, {1, 0}) : e.map(2, {0, 1});
-        return e.generic(
-            {source}, room, {sourceMap, e.map(2, {0, 1})}, 2,
-            [](TensorBuilder &, ValueRange args) { return args[0]; });
-      });
+  return parallel(s, panels, init, [&](TensorBuilder &e, Value task, Value shared,
+                                       Sizes &offsets, Sizes &sizes) {
+    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
+    OpFoldResult width = rest(e, columns, first, blocking.panel);
+    offsets = {task, attr(0), attr(0)};
+    sizes = {attr(1), total, width};
+    if (blocking.pairs) {
+      offsets.push_back(attr(0));
+      sizes.push_back(attr(2));
+    }
+    return copyPanel(e, attr(0), total, first, width,
+                     e.slice(shared, offsets, sizes, {0}));
+  });
 }
 
 Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {

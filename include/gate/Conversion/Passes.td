@@ -69,8 +69,8 @@ def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
   let summary = "Expand transcendental functions to polynomials";
   let description = [{
     `math.exp2` and `math.exp` on f32 become a range reduction and a polynomial
-    of degree 6 (at most 1 and 2 units in the last place; 0 below the smallest
-    normal number, infinity above the largest); log, log1p, tanh and erf take
+    of degree 6 (at most 1 unit in the last place; results below the smallest
+    normal number are rounded once more, infinity above the largest); log, log1p, tanh and erf take
     upstream's approximations. Scalars and vectors alike. f64 is left to libm.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
@@ -127,12 +127,16 @@ def PlaceBuffers : Pass<"gate-place-buffers", "::mlir::ModuleOp"> {
 }
 
 def PrefetchTiles : Pass<"gate-prefetch-tiles", "::mlir::func::FuncOp"> {
-  let summary = "Prefetch the tiles that a chunk loop reads next";
+  let summary = "Prefetch the tiles that a chunk loop touches next";
   let description = [{
-    In sequential loops of a task, every tile that is read from a buffer outside
-    of the loop at an offset that is the loop's index is prefetched one step
-    ahead, in portions between the ops of the body. Addresses stay inside the
-    buffer. Changes no result.
+    In sequential loops of a task, with a constant step of at least 2, every tile
+    of a buffer outside of the loop whose offset is the loop's index is
+    prefetched: one that is read, one step ahead; one that is only written, in
+    the same iteration. Rows must be contiguous with gaps between them.
+
+    The lines are spread over the executions of loop bodies inside that do much
+    of the work and run a known number of times, the last ones in the body
+    first. Addresses stay inside the buffer. Changes no result.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect",
                            "::mlir::memref::MemRefDialect",

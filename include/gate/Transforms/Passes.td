@@ -90,7 +90,8 @@ def PackProducts : Pass<"gate-pack-products", "::mlir::func::FuncOp"> {
     inside, an `scf.for` over blocks of the reduction and over panels of
     `panel-width` columns of the right side, which is copied to panels first.
     With fewer than `min-rows` rows (a run-time test when the number of rows is
-    dynamic) the right side is read in place instead.
+    dynamic) each task reads its columns once, in panels of its own. Sums run
+    over the reduction in one order whatever the number of rows.
   }];
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "64", "Columns of a panel">,
