@@ -39,7 +39,7 @@ std::string gate::versionText() {
 }
 
 static constexpr StringRef fastStages[] = {"model", "tile", "cpu", "llvm"};
-static constexpr StringRef referenceStages[] = {"model", "reference", "llvm"};
+static constexpr StringRef referenceStages[] = {"written", "reference", "llvm"};
 
 ArrayRef<StringRef> gate::stageNames() { return fastStages; }
 
@@ -58,7 +58,27 @@ LogicalResult Compiler::error(const Twine &message) {
   return emitError(UnknownLoc::get(&context), message);
 }
 
+/// Whether `text` can begin a name in C.
+static bool isIdentifier(StringRef text) {
+  return !text.empty() && !llvm::isDigit(text.front()) &&
+         llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+}
+
 LogicalResult Compiler::parse() {
+  if (!isIdentifier(options.prefix))
+    return error("expects a prefix of letters, digits and underscores that does "
+                 "not start with a digit, got '" +
+                 options.prefix + "'; --prefix=NAME sets another");
+  for (const std::string &stage : options.printAfter)
+    if (!llvm::is_contained(fastStages, stage) &&
+        !llvm::is_contained(referenceStages, stage))
+      return error("--print-ir-after: unknown stage '" + stage +
+                   "'; expects one of " + llvm::join(fastStages, ", "));
+  if (!options.saveTemps.empty())
+    if (std::error_code code =
+            llvm::sys::fs::create_directories(options.saveTemps))
+      return error("cannot make folder " + options.saveTemps + ": " +
+                   code.message());
   llvm::Expected<CPUMachine> machine = CPUMachine::parse(options.target);
   if (!machine)
     return error(llvm::toString(machine.takeError()));
@@ -127,6 +147,8 @@ LogicalResult Compiler::runStage(StringRef stage) {
     manager.enableCrashReproducerGeneration(options.reproducer);
   if (stage == "model") {
     buildModelPipeline(manager);
+  } else if (stage == "written") {
+    buildWrittenPipeline(manager);
   } else if (stage == "tile") {
     TilePipelineOptions tileOptions;
     tileOptions.pairs = cpu.multipliesPairs;
@@ -175,7 +197,7 @@ LogicalResult Compiler::runThrough(StringRef last) {
   for (; done < stages.size(); ++done) {
     if (failed(runStage(stages[done])))
       return failure();
-    if (stages[done] == "model" && failed(describeLibrary()))
+    if (done == 0 && failed(describeLibrary()))
       return failure();
     if (stages[done] == last) {
       ++done;

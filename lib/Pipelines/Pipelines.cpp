@@ -28,13 +28,24 @@ static void addSimplify(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createCSEPass());
 }
 
-void gate::buildModelPipeline(OpPassManager &manager) {
-  manager.addPass(createInlinerPass());
+/// One function per entry point, steps included; every op as it was written.
+static void addEntryPoints(OpPassManager &manager) {
+  // The inliner would canonicalize what it inlines.
+  manager.addPass(createInlinerPass({}, [](OpPassManager &) {}));
   manager.addPass(createSymbolDCEPass());
-  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   manager.addPass(createDeriveStep());
+}
+
+void gate::buildModelPipeline(OpPassManager &manager) {
+  addEntryPoints(manager);
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(createRaiseScans());
   manager.addNestedPass<func::FuncOp>(createRefineShapes());
   addSimplify(manager);
+}
+
+void gate::buildWrittenPipeline(OpPassManager &manager) {
+  addEntryPoints(manager);
 }
 
 void gate::buildTilePipeline(OpPassManager &manager,
@@ -131,6 +142,9 @@ void gate::registerPipelines() {
   PassPipelineRegistration<>("gate-model-pipeline",
                              "Simplify and derive, on gate and linalg",
                              buildModelPipeline);
+  PassPipelineRegistration<>("gate-written-pipeline",
+                             "Entry points with every op as it was written",
+                             buildWrittenPipeline);
   PassPipelineRegistration<TilePipelineOptions>(
       "gate-tile-pipeline", "Tile programs on tensors, for any machine",
       buildTilePipeline);

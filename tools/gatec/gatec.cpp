@@ -42,7 +42,7 @@ cl::opt<std::string> target(
 cl::opt<bool> json("json", cl::desc("Print JSON instead of text"), ALL);
 cl::list<std::string> printAfter(
     "print-ir-after", cl::CommaSeparated,
-    cl::desc("Print the IR after a stage: model, tile, cpu, reference, llvm"), ALL);
+    cl::desc("Print the IR after a stage: model, tile, cpu, llvm"), ALL);
 cl::opt<std::string> reproducer(
     "reproducer", cl::desc("Write a reproducer to this file if a pass crashes"),
     ALL);

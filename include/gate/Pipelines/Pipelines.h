@@ -46,8 +46,12 @@ struct ReferencePipelineOptions
 
 /// Stage "model". Accepts gate, linalg, tensor, arith and math on tensors;
 /// promises the same, inlined and simplified, with step functions derived
-/// where they can be.
+/// where they can be and scans raised where that can be proved.
 void buildModelPipeline(mlir::OpPassManager &manager);
+
+/// Stage "written", in place of "model" on the reference path: the same entry
+/// points, but no op is folded, raised or rewritten.
+void buildWrittenPipeline(mlir::OpPassManager &manager);
 
 /// Stage "tile". Accepts what "model" promises; promises scf.forall over
 /// independent work, scf.for over chunks and linalg on tiles of tensors, no
