@@ -73,7 +73,7 @@ LogicalResult Compiler::parse() {
     if (!llvm::is_contained(fastStages, stage) &&
         !llvm::is_contained(referenceStages, stage))
       return error("--print-ir-after: unknown stage '" + stage +
-                   "'; expects one of " + llvm::join(fastStages, ", "));
+                   "'; expects one of " + llvm::join(stageNames(), ", "));
   if (!options.saveTemps.empty())
     if (std::error_code code =
             llvm::sys::fs::create_directories(options.saveTemps))

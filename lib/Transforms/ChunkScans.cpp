@@ -64,6 +64,10 @@ private:
   OpBuilder &builder;
   Location loc;
   int64_t chunk;
+  /// Results that the loops carry: outputs that are used, and all states.
+  SmallVector<unsigned> carried;
+  /// How many of them are outputs.
+  unsigned carriedOutputs = 0;
 };
 
 } // namespace
@@ -150,14 +154,22 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
   Values rooms;
   bool direct = !op.isReverse() &&
                 getConstantIntValue(size) == std::optional<int64_t>(rows);
+  // An output that nobody reads has a tile to write to, and no more.
+  auto tileOf = [&](unsigned output) {
+    auto found = llvm::find(carried, output);
+    return found == carried.end() ? Value()
+                                  : tiles[std::distance(carried.begin(), found)];
+  };
   for (unsigned i = 0; i < outputs; ++i) {
     RankedTensorType type = op.getResultTileType(i, rows);
-    auto full = cast<RankedTensorType>(tiles[i].getType());
-    if (direct && full.getElementType() == type.getElementType()) {
-      Sizes sizes = b.sizes(tiles[i]), offsets(sizes.size(), b.builder.getIndexAttr(0));
+    Value tile = tileOf(i);
+    if (direct && tile &&
+        cast<RankedTensorType>(tile.getType()).getElementType() ==
+            type.getElementType()) {
+      Sizes sizes = b.sizes(tile), offsets(sizes.size(), b.builder.getIndexAttr(0));
       offsets[0] = offset;
       sizes[0] = size;
-      rooms.push_back(b.slice(tiles[i], offsets, sizes));
+      rooms.push_back(b.slice(tile, offsets, sizes));
       continue;
     }
     Sizes sizes;
@@ -165,11 +177,13 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
       sizes.push_back(b.builder.getIndexAttr(extent));
     rooms.push_back(b.empty(sizes, type.getElementType()));
   }
-  Values states(ArrayRef<Value>(tiles).drop_front(outputs));
+  Values states(ArrayRef<Value>(tiles).drop_front(carriedOutputs));
   Values results = op.buildChunk(b.builder, b.loc, inputs, rooms, states);
-  for (unsigned i = 0; i < outputs; ++i)
-    results[i] = store(b, results[i], tiles[i], offset, size);
-  return results;
+  Values next;
+  for (unsigned i : carried)
+    next.push_back(i < outputs ? store(b, results[i], tileOf(i), offset, size)
+                               : results[i]);
+  return next;
 }
 
 Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
@@ -189,8 +203,8 @@ Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
       b.builder, b.loc, d0.floorDiv(chunk) * chunk, {time});
   if (tokens && *tokens % chunk == 0) {
     loop(b, b.index(0), asValue(b, full), chunk, tiles,
-         [&](TensorBuilder &s, Value position, Values carried) {
-           return buildTokens(s, parallel, carried, OpFoldResult(position),
+         [&](TensorBuilder &s, Value position, Values in) {
+           return buildTokens(s, parallel, in, OpFoldResult(position),
                               chunkSize, chunk, time);
          });
     return tiles;
@@ -207,15 +221,15 @@ Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
       AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(chunk), d0 - d1},
                      b.builder.getContext());
   loop(b, b.index(0), chunked, chunk, tiles,
-       [&](TensorBuilder &s, Value position, Values carried) {
+       [&](TensorBuilder &s, Value position, Values in) {
          Value size = affine::AffineMinOp::create(s.builder, s.loc, sizeMap,
                                                   ValueRange{all, position});
-         return buildTokens(s, parallel, carried, OpFoldResult(position),
+         return buildTokens(s, parallel, in, OpFoldResult(position),
                             OpFoldResult(size), chunk, time);
        });
   loop(b, chunked, all, 1, tiles,
-       [&](TensorBuilder &s, Value position, Values carried) {
-         return buildTokens(s, parallel, carried, OpFoldResult(position),
+       [&](TensorBuilder &s, Value position, Values in) {
+         return buildTokens(s, parallel, in, OpFoldResult(position),
                             s.builder.getIndexAttr(1), 1, time);
        });
   return tiles;
@@ -243,12 +257,18 @@ Values ScanChunker::rewrite() {
           sizes[dim] = parallelSizes[i];
     return sizes;
   };
-  Values inits;
+  Values inits, replaced;
   for (unsigned i = 0; i < results; ++i) {
     Type element =
         cast<RankedTensorType>(op->getResult(i).getType()).getElementType();
     Value initial = i < outputs ? Value() : op.getInitialState(i);
-    inits.push_back(initial ? initial : b.empty(sizesOf(i), element));
+    Value init = initial ? initial : b.empty(sizesOf(i), element);
+    replaced.push_back(init);
+    if (i < outputs && op->getResult(i).use_empty())
+      continue;
+    carriedOutputs += i < outputs;
+    carried.push_back(i);
+    inits.push_back(init);
   }
 
   // No token: upstream refuses slices that start at the end of a static dim.
@@ -256,10 +276,10 @@ Values ScanChunker::rewrite() {
     for (unsigned i = 0; i < results; ++i) {
       auto type = cast<RankedTensorType>(op->getResult(i).getType());
       if (i >= outputs && !op.getInitialState(i))
-        inits[i] = b.filled(sizesOf(i), type.getElementType(), 0);
-      inits[i] = b.castTo(inits[i], type);
+        replaced[i] = b.filled(sizesOf(i), type.getElementType(), 0);
+      replaced[i] = b.castTo(replaced[i], type);
     }
-    return inits;
+    return replaced;
   }
 
   auto forall = scf::ForallOp::create(
@@ -270,7 +290,7 @@ Values ScanChunker::rewrite() {
         ValueRange shared = arguments.drop_front(rank);
         Values tiles;
         SmallVector<std::pair<Sizes, Sizes>> places;
-        for (unsigned i = 0; i < results; ++i) {
+        for (auto [position, i] : llvm::enumerate(carried)) {
           Sizes offsets, sizes;
           op.getResultTile(inner, l, i, parallel, inner.getIndexAttr(0), time,
                            offsets, sizes);
@@ -279,7 +299,7 @@ Values ScanChunker::rewrite() {
             if (auto value = dyn_cast<Value>(offset);
                 value && llvm::is_contained(parallel, value))
               drop.push_back(dim);
-          Value tile = s.slice(shared[i], offsets, sizes, drop);
+          Value tile = s.slice(shared[position], offsets, sizes, drop);
           if (i >= outputs && !op.getInitialState(i))
             tile = linalg::FillOp::create(
                        inner, l,
@@ -297,16 +317,17 @@ Values ScanChunker::rewrite() {
         tiles = buildBody(s, parallel, tiles, time);
         auto terminator = scf::InParallelOp::create(inner, l);
         inner.setInsertionPointToStart(terminator.getBody());
-        for (unsigned i = 0; i < results; ++i) {
+        for (unsigned i = 0; i < carried.size(); ++i) {
           Sizes strides(places[i].first.size(), inner.getIndexAttr(1));
           tensor::ParallelInsertSliceOp::create(inner, l, tiles[i], shared[i],
                                                 places[i].first,
                                                 places[i].second, strides);
         }
       });
-  Values replaced;
-  for (auto [index, value] : llvm::enumerate(forall.getResults()))
-    replaced.push_back(b.castTo(value, op->getResult(index).getType()));
+  for (auto [position, index] : llvm::enumerate(carried))
+    replaced[index] = forall.getResult(position);
+  for (auto [index, value] : llvm::enumerate(replaced))
+    replaced[index] = b.castTo(value, op->getResult(index).getType());
   return replaced;
 }
 

@@ -187,26 +187,21 @@ class Call:
 
     def pointers(self) -> list[int | None]:
         """In the order of the C function; structs have named members."""
-        structs: dict[str, list[int | None]] = {}
-        result: list[int | None] = []
-        self.keep: list = []
+        groups: dict[str, list[int | None]] = {"parameters": []}
         for name, tensor in self.tensors.items():
+            group = name.partition(".")[0]
             address = tensor.address() if tensor else None
-            group, _, member = name.partition(".")
-            if not member:
-                result.append(address)
-                continue
-            if group not in structs:
-                structs[group] = []
-                result.append(group)  # replaced below
-            structs[group].append(address)
-        for index, group in enumerate(result):
-            if isinstance(group, str):
-                members = structs[group]
-                self.keep.append((ctypes.c_void_p * len(members))(*members))
-                address = ctypes.addressof(self.keep[-1])
-                result[index] = None if group in self.null_structs else address
-        return result
+            groups.setdefault(group, []).append(address)
+        self.keep: list = []
+        return [self._pointer(group, members) for group, members in groups.items()]
+
+    def _pointer(self, group: str, members: list[int | None]) -> int | None:
+        if group in BY_NAME:
+            return members[0]
+        if group in self.null_structs:
+            return None
+        self.keep.append((ctypes.c_void_p * len(members))(*members))
+        return ctypes.addressof(self.keep[-1])
 
 
 @dataclass(frozen=True)

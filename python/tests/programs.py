@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,9 +115,10 @@ def compile_library(folder: Path, name: str, text: str) -> Path:
 
 
 class Functions:
-    """Compiled functions by module and name, compiled side by side.
+    """Compiled functions by module and name.
 
-    A module that does not compile is compiled program by program, so that only
+    Modules are compiled side by side while tests of earlier ones already run. A
+    module that does not compile is compiled program by program, so that only
     the tests of the broken ones fail.
     """
 
@@ -131,12 +132,17 @@ class Functions:
         self._errors: dict[tuple[str, str], str] = {}
         self._libraries: list[gate.Library] = []
         self._folder, self._preamble = folder, preamble
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            list(
-                pool.map(
-                    lambda item: self._compile(item[0], list(item[1])), modules.items()
-                )
-            )
+        self._pool = ThreadPoolExecutor(max_workers=os.cpu_count())
+        self._modules = {
+            name: self._pool.submit(self._compile, name, list(programs))
+            for name, programs in modules.items()
+        }
+
+    def __enter__(self) -> Functions:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
     def _compile(self, module: str, programs: list[Program]) -> None:
         text = self._preamble + "\n".join(program.text for program in programs)
@@ -160,10 +166,12 @@ class Functions:
             self._functions[module, name] = function
 
     def __getitem__(self, key: tuple[str, str]) -> gate.runtime.Function:
+        self._modules[key[0]].result()
         assert key not in self._errors, self._errors[key]
         return self._functions[key]
 
     def set_num_threads(self, threads: int) -> None:
+        wait(self._modules.values())
         for library in self._libraries:
             library.num_threads = threads
 

@@ -356,13 +356,23 @@ def build(name: str, type: str) -> Program:
     return programs.gla_layer(type) if name == "gla_layer" else CASES[name].build(type)
 
 
+#: Programs in a module.
+SIZE = 10
+MODULE = {name: i // SIZE * SIZE for i, name in enumerate([*CASES, "gla_layer"])}
+
+
 @pytest.fixture(scope="module")
 def functions(tmp_path_factory):
     """A compiled function for every storage type and name."""
+    names = [*CASES, "gla_layer"]
     modules = {
-        type: [build(name, type) for name in ("gla_layer", *CASES)] for type in TYPES
+        f"{type}_{start}": [build(name, type) for name in names[start : start + SIZE]]
+        for start in range(0, len(names), SIZE)
+        for type in TYPES
     }
-    return Functions(tmp_path_factory.mktemp("goldens"), modules, programs.PREAMBLE)
+    folder = tmp_path_factory.mktemp("goldens")
+    with Functions(folder, modules, programs.PREAMBLE) as functions:
+        yield functions
 
 
 def stored(program: Program, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -374,7 +384,9 @@ def run(
     path: str, program: Program, given: Arrays, type: str, functions: Functions, folder
 ) -> dict[str, np.ndarray]:
     if path == "library":
-        results = call(functions[type, program.name], program, given)
+        results = call(
+            functions[f"{type}_{MODULE[program.name]}", program.name], program, given
+        )
     else:
         results = run_reference(folder, program, given, programs.PREAMBLE)
     return {key: value.astype(np.float64) for key, value in results.items()}

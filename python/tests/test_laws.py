@@ -126,7 +126,9 @@ class Compiled:
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     scans = list(dict.fromkeys(scan for scan, _ in LENGTHS))
-    return Compiled(tmp_path_factory.mktemp("scans"), scans)
+    compiled = Compiled(tmp_path_factory.mktemp("scans"), scans)
+    with compiled.functions:
+        yield compiled
 
 
 def identifier(case: covering.Case) -> str:
@@ -243,7 +245,9 @@ lengths = pytest.mark.parametrize("T", [1, 7, 64, 130, 257])
 def laws(tmp_path_factory):
     scans = [*LAW_SCANS, *UNGATED.values(), *FRESH.values()]
     folder = tmp_path_factory.mktemp("laws")
-    return Compiled(folder, list(dict.fromkeys(scans)))
+    compiled = Compiled(folder, list(dict.fromkeys(scans)))
+    with compiled.functions:
+        yield compiled
 
 
 def data(scan: Scan, T: int, rows=ROWS) -> dict[str, np.ndarray]:

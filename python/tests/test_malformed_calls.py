@@ -29,7 +29,7 @@ class Caller:
     def __init__(self, path) -> None:
         self.library = ctypes.CDLL(str(path))
         self.forward = self.library.calls_forward
-        self.forward.argtypes = [ctypes.c_void_p] * 9 + [ctypes.c_size_t]
+        self.forward.argtypes = [ctypes.c_void_p] * 10 + [ctypes.c_size_t]
         self.last_error = self.library.calls_last_error
         self.last_error.restype = ctypes.c_char_p
         self.init_state = self.library.calls_init_state
@@ -216,7 +216,7 @@ def test_no_batch(caller):
 # The other functions of a library
 # ===----------------------------------------------------------------------=== #
 
-STATE = "calls_forward: argument state"
+STATE = "calls_init_state: argument state"
 MEMORY = f"{STATE}.memory: expected "
 SHAPE = "float32 [B, 1, 4, 4]"
 
