@@ -31,7 +31,7 @@ static constexpr int64_t lineBytes = 64;
 static constexpr int64_t unknownTrips = 8;
 /// A nest is worth its prefetches if it does 1 / this part of the work.
 static constexpr int64_t smallestPart = 16;
-/// Most lines asked for at once: about as many misses as a core keeps open.
+/// Most lines asked for at once, so that a burst does not fill the load queue.
 static constexpr int64_t mostLines = 48;
 /// Ops that hide the transfer of a line.
 static constexpr int64_t opsPerLine = 32;
@@ -256,8 +256,8 @@ static void prefetchLoop(scf::ForOp loop) {
   SmallVector<scf::ForOp> nest;
   int64_t least = workOf(*loop.getBody()) / smallestPart;
   collectPlaces(*loop.getBody(), nest, 1, least, places);
-  // As late as possible: rows a page apart share few sets of a cache, which do
-  // not hold them for long.
+  // As late as possible, which measures best: rows a page apart share few sets
+  // of a cache, and lines fetched early are gone again.
   for (auto &[perRow, tiles] : groups) {
     int64_t lines = *step * perRow, base = 0;
     for (const Place &place : llvm::reverse(places)) {

@@ -288,8 +288,15 @@ LoopEmitter::Values LoopEmitter::cloneBody(ValueRange arguments, int64_t loop) {
       Value value;
       if (last && static_cast<int64_t>(last.getDim()) == loop) {
         where.back() = ivs[loop];
-        value = vector::LoadOp::create(
-            rewriter, loc, vectorOf(load.getType()), memref, where);
+        VectorType type = vectorOf(load.getType());
+        if (bodyMask) {
+          Value zero = arith::ConstantOp::create(rewriter, loc,
+                                                 rewriter.getZeroAttr(type));
+          value = vector::MaskedLoadOp::create(rewriter, loc, type, memref, where,
+                                               bodyMask, zero);
+        } else {
+          value = vector::LoadOp::create(rewriter, loc, type, memref, where);
+        }
       } else {
         value = memref::LoadOp::create(rewriter, loc, memref, where);
       }

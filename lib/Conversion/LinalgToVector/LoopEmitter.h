@@ -101,6 +101,8 @@ public:
   int64_t lanes;
   /// Current value of each loop.
   Values ivs;
+  /// Lanes that are inside the loop, for loads of the body; null for all.
+  mlir::Value bodyMask;
 
 private:
   llvm::SmallVector<mlir::OpFoldResult> ranges;

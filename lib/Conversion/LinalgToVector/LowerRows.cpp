@@ -183,6 +183,7 @@ void RowLowering::emitElementwise(unsigned lane) {
     e.runs(lane, e.lanes, [&](Value first, int64_t, Value count) {
       e.ivs[lane] = first;
       Value mask = e.maskOf(count);
+      e.bodyMask = mask;
       Values accumulators;
       for (auto [index, init] : llvm::enumerate(op.getDpsInitsMutable())) {
         bool isRead = op.payloadUsesValueFromOperand(&init);
@@ -295,6 +296,7 @@ void RowLowering::emitTransposing(unsigned lane, unsigned across,
   auto block = [&](Value firstLane, Value laneCount, Value firstAcross,
                    int64_t acrossSize, Value acrossCount) {
     Value laneMask = e.maskOf(laneCount), acrossMask = e.maskOf(acrossCount);
+    e.bodyMask = laneMask;
     DenseMap<OpOperand *, Values> columns;
     for (OpOperand *input : transposed) {
       Values rows;
@@ -366,6 +368,7 @@ void RowLowering::reduceLanes(unsigned lane, std::optional<unsigned> unrolled,
   Values sums(count, e.broadcast(neutral));
   // One step at one run of lanes, for each of the results.
   auto step = [&](Value mask, Value lanesLeft, Values carried) {
+    e.bodyMask = mask;
     SmallVector<Value> shared;
     for (int64_t which = 0; which < count; ++which) {
       select(which);
