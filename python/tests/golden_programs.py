@@ -85,15 +85,20 @@ def hgrn2(type: str) -> Program:
         Tensor("last", ("B", 1, 2, 2), wide(type)),
     )
     qs, k = (Tensor(n, q.shape, type) for n in ("qs", "k"))
-    body = f"""{op([qs], "gate.apply %q, %q {activation = #gate.activation<sigmoid>}", [q, q])}
+    silu = op(
+        [qs], "gate.apply %q, %q {activation = #gate.activation<sigmoid>}", [q] * 2
+    )
+    head = f"gate.linear_scan %qs, %k, %v decay(%g) {{scale = {2**-0.5:.17e} : f64}}"
+    body = f"""{silu}
   %one = arith.constant 1.0 : {g.type}
-  %wide = linalg.map ins(%g : {g.mlir}) outs(%g : {g.mlir}) (%gi: {g.type}, %unused: {g.type}) {{
+  %wide = linalg.map ins(%g : {g.mlir}) outs(%g : {g.mlir})
+      (%gi: {g.type}, %unused: {g.type}) {{
     %e = math.exp %gi : {g.type}
     %f = arith.subf %one, %e : {g.type}
     linalg.yield %f : {g.type}
   }}
 {narrowed("wide", "k", "tensor<?x?x1x2", type)}
-{op(results, f"gate.linear_scan %qs, %k, %v decay(%g) {{scale = {2**-0.5:.17e} : f64}}", [qs, k, v, g])}"""
+{op(results, head, [qs, k, v, g])}"""
     return Program("hgrn2", (q, v, g), results, body)
 
 
@@ -101,7 +106,8 @@ def project(result: str, x: str, w: str, inputs: int, outputs: int, type: str) -
     """%result = x w^T in the storage type; %RESULT_wide is the sum itself."""
     acc = f"tensor<?x?x{outputs}x{wide(type)}>"
     return f"""  %{result}_room = tensor.empty(%nb, %nt) : {acc}
-  %{result}_zero = linalg.fill ins(%zero : {wide(type)}) outs(%{result}_room : {acc}) -> {acc}
+  %{result}_zero = linalg.fill ins(%zero : {wide(type)})
+    outs(%{result}_room : {acc}) -> {acc}
   %{result}_wide = linalg.contract indexing_maps = [#x, #w, #y]
     ins(%{x}, %{w} : tensor<?x?x{inputs}x{type}>, tensor<{outputs}x{inputs}x{type}>)
     outs(%{result}_zero : {acc}) -> {acc}

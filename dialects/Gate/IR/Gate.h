@@ -50,6 +50,23 @@ struct Cost {
 /// Size of a dim of a value, for costs.
 using SizeFunction = llvm::function_ref<int64_t(mlir::Value, int64_t)>;
 
+/// The axes that the dims of an op's operands and results run along.
+struct Axes {
+  /// Per axis: can it be cut into independent pieces?
+  SmallVector<bool> tileable;
+  /// Per operand and per result, the axis of each dim, or -1 for a dim that
+  /// belongs to none (its size is static, or it is repeated).
+  SmallVector<SmallVector<int64_t>> operands, results;
+
+  int64_t add(bool isTileable) {
+    tileable.push_back(isTileable);
+    return static_cast<int64_t>(tileable.size()) - 1;
+  }
+};
+
+/// Attaches TilingInterface and ReifyRankedShapedTypeOpInterface to the ops.
+void attachTilingModels(mlir::MLIRContext &context);
+
 /// True when the shapes agree where both are static, and element types are
 /// equal: what a user may write instead of the inferred types.
 bool areCompatibleResultTypes(mlir::TypeRange inferred, mlir::TypeRange actual);

@@ -54,6 +54,7 @@ void GateDialect::initialize() {
 #define GET_OP_LIST
 #include "Gate/IR/GateOps.cpp.inc"
       >();
+  attachTilingModels(*getContext());
 }
 
 bool gate::areCompatibleResultTypes(TypeRange inferred, TypeRange actual) {

@@ -97,6 +97,18 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
   ];
 }
 
+def AxesOpInterface : OpInterface<"AxesOpInterface"> {
+  let cppNamespace = "::gate";
+  let description = [{
+    Which dims of operands and results run along the same axis, and which axes
+    can be cut into independent pieces. Upstream's `TilingInterface` and the
+    reification of result shapes are written once against it.
+  }];
+  let methods = [
+    InterfaceMethod<"The axes of the op.", "::gate::Axes", "getIndexAxes", (ins)>
+  ];
+}
+
 def GradientOpInterface : OpInterface<"GradientOpInterface"> {
   let cppNamespace = "::gate";
   let description = [{

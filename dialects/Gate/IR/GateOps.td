@@ -27,6 +27,7 @@ class Gate_Op<string mnemonic, list<Trait> traits = []>
         Pure, InferTypeOpAdaptor,
         DeclareOpInterfaceMethods<MeaningOpInterface>,
         DeclareOpInterfaceMethods<StreamingOpInterface>,
+        DeclareOpInterfaceMethods<AxesOpInterface>,
         DeclareOpInterfaceMethods<CostOpInterface>]> {
   let hasVerifier = 1;
   code compatibleTypes = [{

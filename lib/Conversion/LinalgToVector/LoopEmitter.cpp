@@ -240,23 +240,37 @@ void LoopEmitter::storeLanes(Value value, OpOperand *operand, Value mask) {
 
 bool LoopEmitter::isBodyVectorizable(unsigned loop) {
   Block &body = op->getRegion(0).front();
+  // Values that differ from lane to lane.
+  llvm::DenseSet<Value> wide;
+  for (OpOperand &operand : op->getOpOperands())
+    if (accessOf(&operand, loop) != Access::Uniform)
+      wide.insert(op.getMatchingBlockArgument(&operand));
+  auto isWide = [&](Value value) { return wide.contains(value); };
   for (Operation &inner : body.without_terminator()) {
-    if (isa<linalg::IndexOp, arith::ConstantOp>(inner))
+    if (isa<arith::ConstantOp>(inner))
       continue;
+    if (auto position = dyn_cast<linalg::IndexOp>(inner)) {
+      if (position.getDim() == loop)
+        wide.insert(position.getResult());
+      continue;
+    }
     if (auto load = dyn_cast<memref::LoadOp>(inner)) {
-      // Lanes must run along the last dim, from the loop's own index.
-      auto type = cast<MemRefType>(load.getMemRef().getType());
-      auto last = load.getIndices().empty()
-                      ? linalg::IndexOp()
-                      : load.getIndices().back().getDefiningOp<linalg::IndexOp>();
-      bool isLane = last && last.getDim() == loop && lastStride(type) == 1;
-      if (isLane || load.getIndices().empty())
+      if (load.getIndices().empty())
         continue;
-      return false;
+      // Lanes must run along the last dim alone, from the loop's own index.
+      auto type = cast<MemRefType>(load.getMemRef().getType());
+      auto last = load.getIndices().back().getDefiningOp<linalg::IndexOp>();
+      if (!last || last.getDim() != loop || lastStride(type) != 1 ||
+          llvm::any_of(load.getIndices().drop_back(), isWide))
+        return false;
+      wide.insert(load.getResult());
+      continue;
     }
     if (!OpTrait::hasElementwiseMappableTraits(&inner) ||
         inner.getNumRegions() != 0)
       return false;
+    if (llvm::any_of(inner.getOperands(), isWide))
+      wide.insert(inner.result_begin(), inner.result_end());
   }
   return true;
 }

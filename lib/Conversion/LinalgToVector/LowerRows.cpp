@@ -142,7 +142,8 @@ LogicalResult RowLowering::run() {
     unsigned across = 0;
     SmallVector<OpOperand *> transposed = transposedInputs(*lane, across);
     bool reduces = !loopsOf(false, {}).empty();
-    if (!transposed.empty() && !reduces)
+    // Blocks are put together from groups of four lanes.
+    if (!transposed.empty() && !reduces && e.lanes >= 4)
       emitTransposing(*lane, across, transposed);
     else
       emitElementwise(*lane);
