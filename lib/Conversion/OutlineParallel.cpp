@@ -168,6 +168,7 @@ void TaskOutliner::buildTask() {
   auto task = func::FuncOp::create(b, loc, name,
                                    b.getFunctionType({pointer, i64, i64}, {}));
   task.setPrivate();
+  task->setAttr("gate.task", b.getUnitAttr());
   Block *entry = task.addEntryBlock();
   b.setInsertionPointToStart(entry);
   IRMapping mapping;

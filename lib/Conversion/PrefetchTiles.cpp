@@ -273,12 +273,22 @@ static void prefetchLoop(scf::ForOp loop) {
   }
 }
 
+/// Whether no sequential loop of the task stands around `loop`. A task is the
+/// body of a parallel loop, or of the loop of an outlined function.
+static bool isOutermostInTask(scf::ForOp loop) {
+  auto around = loop->getParentOfType<scf::ForOp>();
+  if (loop->getParentOfType<scf::ForallOp>())
+    return !around;
+  auto function = loop->getParentOfType<func::FuncOp>();
+  return function && function->hasAttr("gate.task") && around &&
+         !around->getParentOfType<scf::ForOp>();
+}
+
 namespace {
 struct PrefetchTiles : gate::impl::PrefetchTilesBase<PrefetchTiles> {
   void runOnOperation() override {
     getOperation().walk([](scf::ForOp loop) {
-      if (loop->getParentOfType<scf::ForallOp>() &&
-          !loop->getParentOfType<scf::ForOp>())
+      if (isOutermostInTask(loop))
         prefetchLoop(loop);
     });
   }

@@ -88,6 +88,9 @@ static void addBufferize(OpPassManager &manager) {
 void gate::buildCPUPipeline(OpPassManager &manager,
                             const CPUPipelineOptions &options) {
   addBufferize(manager);
+  // Tasks before vectors: equal ones are merged and lowered once.
+  manager.addPass(createOutlineParallel());
+  addSimplify(manager);
   ConvertLinalgToVectorOptions vectors;
   vectors.vectorBits = options.vectorBits;
   vectors.registers = options.registers;
@@ -113,7 +116,6 @@ void gate::buildReferencePipeline(OpPassManager &manager,
 void gate::buildLLVMPipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createLowerExpandShapes());
   manager.addPass(createConvertMathToCalls());
-  manager.addPass(createOutlineParallel());
   manager.addPass(createBuildEntries());
   manager.addNestedPass<func::FuncOp>(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());

@@ -1,0 +1,87 @@
+// RUN: gate-opt --gate-export-functions --split-input-file --verify-diagnostics --allow-unregistered-dialect %s | FileCheck %s
+
+// One memref per argument, then one for the output; the state is read and
+// written in place, and only the state may be overwritten.
+// CHECK-LABEL: func.func @gate_function_forward(
+// CHECK-SAME:    %[[X:[^:]*]]: memref<?x?x8xf32>, %[[W:[^:]*]]: memref<8xf32>, %[[S:[^:]*]]: memref<?x8xf32>, %[[Y:[^:]*]]: memref<?x?x8xf32>)
+// CHECK-SAME:    gate.data_order = array<i64: 0, 1, 2, 3, 2>
+// CHECK-SAME:    gate.dim_count = 2 : i64
+// CHECK-SAME:    gate.dim_numbers = [array<i64: 0, 1, -1>, array<i64: -1>, array<i64: 0, -1>, array<i64: 0, 1, -1>, array<i64: 0, -1>]
+// CHECK-SAME:    gate.exported_as = "forward"
+// CHECK-DAG:     %[[XT:.*]] = bufferization.to_tensor %[[X]] restrict : memref
+// CHECK-DAG:     %[[WT:.*]] = bufferization.to_tensor %[[W]] restrict : memref
+// CHECK-DAG:     %[[ST:.*]] = bufferization.to_tensor %[[S]] restrict writable : memref
+// CHECK:         %[[YT:.*]] = "test.output"(%[[XT]], %[[WT]], %[[ST]])
+// CHECK:         %[[NEXT:.*]] = "test.next"(%[[XT]], %[[ST]])
+// CHECK:         bufferization.materialize_in_destination %[[YT]] in restrict writable %[[Y]]
+// CHECK:         bufferization.materialize_in_destination %[[NEXT]] in restrict writable %[[S]]
+// CHECK-NEXT:    return
+func.func @forward(%x: tensor<?x?x8xf32> {gate.name = "x", gate.dims = ["B", "T", ""]},
+    %w: tensor<8xf32> {gate.parameter = "w"},
+    %s: tensor<?x8xf32> {gate.state = "h", gate.dims = ["B", ""]})
+    -> (tensor<?x?x8xf32> {gate.name = "y", gate.dims = ["B", "T", ""]},
+        tensor<?x8xf32> {gate.state = "h", gate.dims = ["B", ""]}) {
+  %y = "test.output"(%x, %w, %s) : (tensor<?x?x8xf32>, tensor<8xf32>, tensor<?x8xf32>) -> tensor<?x?x8xf32>
+  %h = "test.next"(%x, %s) : (tensor<?x?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %y, %h : tensor<?x?x8xf32>, tensor<?x8xf32>
+}
+
+// An argument as a result is copied, twice if need be.
+// CHECK-LABEL: func.func @gate_function_through(
+// CHECK-SAME:    %[[X:.*]]: memref<4xf32>, %[[Y:.*]]: memref<4xf32>, %[[Z:.*]]: memref<4xf32>)
+// CHECK:         %[[XT:.*]] = bufferization.to_tensor %[[X]] restrict : memref
+// CHECK:         bufferization.materialize_in_destination %[[XT]] in restrict writable %[[Y]]
+// CHECK:         bufferization.materialize_in_destination %[[XT]] in restrict writable %[[Z]]
+func.func @through(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  return %x, %x : tensor<4xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func private @own(
+// CHECK-SAME:    tensor<4xf32>) -> tensor<4xf32>
+// CHECK-NEXT:    return
+func.func private @own(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error@+1 {{argument 0: dim 0 has a size known only at the call and no name; expects gate.dims to name it}}
+func.func @no_name(%x: tensor<?xf32>) {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{result 0: dim 'T' is in no argument, so its size cannot be known before the call}}
+func.func @unknown_size(%n: tensor<4xi32>) -> (tensor<?xf32> {gate.dims = ["T"]}) {
+  %y = "test.make"(%n) : (tensor<4xi32>) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+
+// -----
+
+// expected-error@+1 {{argument 1: dim 'D' is 9 here but 8 in argument 0; expects equal names to mean equal sizes}}
+func.func @two_sizes(%x: tensor<8xf32> {gate.dims = ["D"]}, %y: tensor<9xf32> {gate.dims = ["D"]}) {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{argument 0: element type 'f8E4M3FN' cannot cross the boundary of a library}}
+func.func @no_type(%x: tensor<8xf8E4M3FN>) {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{argument 0: expects a ranked tensor, got 'f32'}}
+func.func @no_tensor(%x: f32) {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{argument 1: the name 'x' is taken; expects one name per tensor}}
+func.func @one_name(%x: tensor<8xf32> {gate.name = "x"}, %y: tensor<8xf32> {gate.name = "x"}) {
+  return
+}
