@@ -305,13 +305,20 @@ void ProductLowering::emitColumns() {
       return emitRows((size + e.lanes - 1) / e.lanes,
                       rest ? e.maskOf(e.index(rest)) : Value());
     }
-    // A dynamic rest goes vector by vector.
-    Value end = e.add(first, count);
-    e.loop(first, end, e.lanes, {}, [&](Value iv, ValueRange) {
-      e.ivs[columnLoop] = iv;
-      emitRows(1, e.maskOf(e.minimum(e.sub(end, iv), e.index(e.lanes))));
-      return Values();
-    });
+    // A dynamic rest: one kernel per number of vectors that it can take.
+    Value lanes = e.index(e.lanes);
+    Value taken = e.rewriter.createOrFold<arith::CeilDivUIOp>(e.loc, count, lanes);
+    for (int64_t vectors = 1; vectors <= vectorsPerTile; ++vectors) {
+      Value fits = arith::CmpIOp::create(e.rewriter, e.loc,
+                                         arith::CmpIPredicate::eq, taken,
+                                         e.index(vectors));
+      auto choice = scf::IfOp::create(e.rewriter, e.loc, fits,
+                                      /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(e.rewriter);
+      e.rewriter.setInsertionPointToStart(choice.thenBlock());
+      emitRows(vectors,
+               e.maskOf(e.sub(count, e.index((vectors - 1) * e.lanes))));
+    }
   });
 }
 
