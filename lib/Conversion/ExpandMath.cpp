@@ -14,6 +14,7 @@
 #include "gate/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -33,8 +34,8 @@ namespace {
 /// Builds f32 arithmetic on scalars or vectors of one shape.
 class FloatBuilder {
 public:
-  FloatBuilder(OpBuilder &b, Location loc, Type type)
-      : b(b), loc(loc), type(type) {}
+  FloatBuilder(OpBuilder &b, Location loc, Type type, bool hasScale)
+      : b(b), loc(loc), type(type), hasScale(hasScale) {}
 
   Value constant(double value) {
     auto attribute = b.getF32FloatAttr(static_cast<float>(value));
@@ -76,11 +77,28 @@ public:
     return arith::BitcastOp::create(b, loc, type, bits);
   }
 
-  /// value * 2^n; n may be outside of the range of exponents by a factor two.
-  Value scale(Value value, Value n) {
+  /// value * 2^n, for n as a float and as an integer; n may be outside of the
+  /// range of exponents by a factor two.
+  Value scale(Value value, Value whole, Value n) {
+    auto vector = dyn_cast<VectorType>(type);
+    if (hasScale && vector && vector.getRank() == 1 && vector.getDimSize(0) == 16)
+      return scaleByInstruction(value, whole);
     Value half = arith::ShRSIOp::create(b, loc, n, integer(1));
     Value rest = arith::SubIOp::create(b, loc, n, half);
     return mul(mul(value, powerOfTwo(half)), powerOfTwo(rest));
+  }
+
+  /// AVX-512 has the scaling as one instruction, rounding included.
+  Value scaleByInstruction(Value value, Value whole) {
+    Type i16 = b.getIntegerType(16), i32 = b.getI32Type();
+    Value all = LLVM::ConstantOp::create(b, loc, i16, b.getIntegerAttr(i16, -1));
+    // 4: round as the control register says.
+    Value mode = LLVM::ConstantOp::create(b, loc, i32, b.getI32IntegerAttr(4));
+    return LLVM::CallIntrinsicOp::create(
+               b, loc, type,
+               b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+               ValueRange{value, whole, value, all, mode})
+        .getResult(0);
   }
 
   /// 2^r for |r| <= 1/2.
@@ -101,6 +119,7 @@ private:
   OpBuilder &b;
   Location loc;
   Type type;
+  bool hasScale;
 };
 
 /// Minimax coefficients of 2^r on [-1/2, 1/2].
@@ -118,41 +137,49 @@ bool isF32(OpTy op) {
 }
 
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
-  using OpRewritePattern::OpRewritePattern;
+  ExpandExp2(MLIRContext *context, bool hasScale)
+      : OpRewritePattern(context), hasScale(hasScale) {}
   LogicalResult matchAndRewrite(math::Exp2Op op,
                                 PatternRewriter &rewriter) const override {
     if (!isF32(op))
       return rewriter.notifyMatchFailure(op, "only f32 is expanded");
-    FloatBuilder b(rewriter, op.getLoc(), op.getType());
+    FloatBuilder b(rewriter, op.getLoc(), op.getType(), hasScale);
     Value x = b.clamp(op.getOperand(), -160, 130);
     auto [whole, n] = b.round(x);
     Value r = b.sub(x, whole);
-    rewriter.replaceOp(op, b.scale(b.polynomial(r, powerCoefficients), n));
+    rewriter.replaceOp(op,
+                       b.scale(b.polynomial(r, powerCoefficients), whole, n));
     return success();
   }
+  bool hasScale;
 };
 
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
-  using OpRewritePattern::OpRewritePattern;
+  ExpandExp(MLIRContext *context, bool hasScale)
+      : OpRewritePattern(context), hasScale(hasScale) {}
   LogicalResult matchAndRewrite(math::ExpOp op,
                                 PatternRewriter &rewriter) const override {
     if (!isF32(op))
       return rewriter.notifyMatchFailure(op, "only f32 is expanded");
-    FloatBuilder b(rewriter, op.getLoc(), op.getType());
+    FloatBuilder b(rewriter, op.getLoc(), op.getType(), hasScale);
     Value x = b.clamp(op.getOperand(), -110, 90);
     auto [whole, n] = b.round(b.mul(x, b.constant(1.44269504)));
     // x - n ln 2 in two parts (Cody and Waite), exact to below one unit.
     Value r = b.fma(whole, b.constant(-0.693145751953125), x);
     r = b.fma(whole, b.constant(-1.42860677e-06), r);
-    rewriter.replaceOp(op, b.scale(b.polynomial(r, exponentialCoefficients), n));
+    rewriter.replaceOp(
+        op, b.scale(b.polynomial(r, exponentialCoefficients), whole, n));
     return success();
   }
+  bool hasScale;
 };
 
 struct ExpandMath : gate::impl::ExpandMathBase<ExpandMath> {
+  using gate::impl::ExpandMathBase<ExpandMath>::ExpandMathBase;
+
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandExp, ExpandExp2>(&getContext());
+    patterns.add<ExpandExp, ExpandExp2>(&getContext(), scaleInstruction);
     auto others = [](StringRef name) {
       return name == "math.log" || name == "math.log1p" || name == "math.tanh" ||
              name == "math.erf";

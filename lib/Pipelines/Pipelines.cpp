@@ -98,7 +98,9 @@ void gate::buildCPUPipeline(OpPassManager &manager,
   manager.addNestedPass<func::FuncOp>(createConvertLinalgToVector(vectors));
   addSimplify(manager);
   manager.addNestedPass<func::FuncOp>(createPrefetchTiles());
-  manager.addNestedPass<func::FuncOp>(createExpandMath());
+  ExpandMathOptions math;
+  math.scaleInstruction = options.vectorBits == 512;
+  manager.addNestedPass<func::FuncOp>(createExpandMath(math));
   addSimplify(manager);
 }
 

@@ -10,7 +10,7 @@
 """Needs the compiler: its path is in the environment variable GATEC.
 
 With GATE_FULL=1 every length, width, decay, kind of gates and type meets every
-other one; that takes about an hour.
+other one; that takes one to two hours.
 """
 
 import functools

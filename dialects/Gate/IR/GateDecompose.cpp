@@ -1,7 +1,7 @@
 //===- GateDecompose.cpp - The gating ops as fast linalg ------------------===//
 //
 // The decomposition of the row-wise ops for the fast path: few passes over the
-// data, exponentials in base 2, one reciprocal square root per row.
+// data, one division per element or row.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -20,12 +20,9 @@ using namespace gate;
 
 using Values = SmallVector<Value>;
 
-static constexpr double log2OfE = 1.4426950408889634;
-
-/// exp(-x) as a power of two.
+/// exp(-x). Not 2^(-x log2 e): rounding the product would cost |x| units.
 static Value expOfNegative(TensorBuilder &b, Value x) {
-  return math::Exp2Op::create(b.builder, b.loc,
-                              b.mul(x, b.number(x.getType(), -log2OfE)));
+  return b.exp(arith::NegFOp::create(b.builder, b.loc, x));
 }
 
 /// log(1 + exp(-|x|))

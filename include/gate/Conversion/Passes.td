@@ -73,7 +73,12 @@ def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
     normal number are rounded once more, infinity above the largest); log, log1p, tanh and erf take
     upstream's approximations. Scalars and vectors alike. f64 is left to libm.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
+  let options = [
+    Option<"scaleInstruction", "scale-instruction", "bool", "false",
+           "Scale vectors of sixteen by powers of two with AVX-512's "
+           "instruction">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+                           "::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
 }

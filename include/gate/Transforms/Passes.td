@@ -36,7 +36,8 @@ def Decompose : Pass<"gate-decompose", "::mlir::func::FuncOp"> {
   let description = [{
     Every gate op that implements upstream's `AggregatedOpInterface` is replaced
     by its decomposition; an op that has neither this nor the chunk interface
-    is replaced by its meaning. Changes rounding: exponentials in base 2.
+    is replaced by its meaning. Changes rounding: factors
+    are folded, divisions become multiplications by a reciprocal.
   }];
   let dependentDialects = [
     "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
