@@ -12,8 +12,8 @@
 // CHECK-DAG:     %[[MASK:.*]] = arith.constant -64 : index
 // CHECK-DAG:     %[[B:.*]] = memref.dim %[[X]], %[[C0]]
 // CHECK-DAG:     %[[T:.*]] = memref.dim %[[X]], %[[C1]]
-// CHECK:         %[[ROWS:.*]] = arith.muli %[[B]], %[[C48]]
-// CHECK:         %[[BYTES:.*]] = arith.muli %[[ROWS]], %[[T]]
+// CHECK-DAG:     %[[ROWS:.*]] = arith.muli %[[B]], %[[C48]]
+// CHECK-DAG:     %[[BYTES:.*]] = arith.muli %[[ROWS]], %[[T]]
 // CHECK:         %[[MORE:.*]] = arith.addi %[[BYTES]], %[[C63]]
 // CHECK:         %[[SECOND:.*]] = arith.andi %[[MORE]], %[[MASK]]
 // CHECK:         %[[THIRD:.*]] = arith.addi %[[SECOND]], %
@@ -83,8 +83,10 @@ func.func @views(%x: memref<?x8xf32>)
 // CHECK-DAG:     %[[C0:.*]] = arith.constant 0 : index
 // CHECK-DAG:     %[[T:.*]] = memref.dim %[[X]], %[[C0]]
 // CHECK-NOT:     memref.dim
-// CHECK-COUNT-2: memref.view %[[ROOM]][%[[C0]]][%[[T]]]
-// CHECK:         return
+// CHECK:         %[[SHARED:.*]] = memref.view %[[ROOM]][%[[C0]]][%[[T]]]
+// CHECK-NEXT:    "test.use"(%[[SHARED]])
+// CHECK-NEXT:    "test.use"(%[[SHARED]])
+// CHECK-NEXT:    return
 func.func @named(%x: memref<?xf32>, %y: memref<?xf32>)
     attributes {gate.data_order = array<i64: 0, 1>, gate.dim_numbers = [array<i64: 0>, array<i64: 0>], gate.dim_count = 1 : i64} {
   %c0 = arith.constant 0 : index

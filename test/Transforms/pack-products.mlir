@@ -49,7 +49,9 @@ func.func @in_place(%a: tensor<11x64xf32>, %b: tensor<64x128xf32>, %c: tensor<11
 // CHECK:         %[[R:.*]] = scf.if %[[FEW]]
 // CHECK:           scf.forall
 // CHECK:             affine.min
-// CHECK:             tensor.extract_slice %[[B]][%{{.*}}, 0] [%{{.*}}, 64]
+// A panel of the task's own, from the transposed side.
+// CHECK:             tensor.empty() : tensor<128x64xf32>
+// CHECK:             tensor.extract_slice %[[B]][%{{.*}}, %{{.*}}] [%{{.*}}, %{{.*}}]
 // CHECK:         } else {
 // CHECK:           tensor.empty() : tensor<2x64x64xf32>
 // CHECK:           scf.forall
