@@ -1,4 +1,5 @@
 // RUN: gate-opt --gate-expand-math %s | FileCheck %s
+// RUN: gate-opt --gate-expand-math=scale-instruction=true %s | FileCheck %s --check-prefix=SCALE
 
 // Clamped, rounded by an addition of 1.5 * 2^23, a polynomial of degree 6, and
 // scaled in two steps.
@@ -27,6 +28,17 @@ func.func @exp2(%x: f32) -> f32 {
 // CHECK-COUNT-8: math.fma %{{.*}} : vector<16xf32>
 // CHECK-NOT:     math.fma
 // CHECK:         return
+
+// Sixteen lanes are scaled at once, with the whole power as a float.
+// SCALE-LABEL: func.func @exp2(
+// SCALE-NOT:     llvm.call_intrinsic
+// SCALE:         return
+// SCALE-LABEL: func.func @exp(
+// SCALE:         %[[SHIFTED:.*]] = arith.addf %{{.*}}, %[[SHIFT:.*]] : vector<16xf32>
+// SCALE:         %[[WHOLE:.*]] = arith.subf %[[SHIFTED]], %[[SHIFT]] : vector<16xf32>
+// SCALE:         %[[VALUE:.*]] = math.fma
+// SCALE-NEXT:    %[[Y:.*]] = llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"(%[[VALUE]], %[[WHOLE]],
+// SCALE-NEXT:    return %[[Y]]
 func.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
   %y = math.exp %x : vector<16xf32>
   return %y : vector<16xf32>

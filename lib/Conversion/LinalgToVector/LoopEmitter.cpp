@@ -235,6 +235,78 @@ void LoopEmitter::storeLanes(Value value, OpOperand *operand, Value mask) {
 }
 
 //===----------------------------------------------------------------------===//
+// Shuffles
+//===----------------------------------------------------------------------===//
+
+/// Lane by lane from `a` (0 .. lanes - 1) and `b` (lanes .. 2 lanes - 1).
+Value LoopEmitter::shuffle(Value a, Value b,
+                           function_ref<int64_t(int64_t)> laneAt) {
+  SmallVector<int64_t> mask;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    mask.push_back(laneAt(lane));
+  return vector::ShuffleOp::create(rewriter, loc, a, b, mask);
+}
+
+/// From vectors that each hold one row block of groups of four lanes to
+/// vectors that each hold one group position of all row blocks.
+LoopEmitter::Values LoopEmitter::transposeGroups(Values blocks) {
+  if (blocks.size() == 1)
+    return blocks;
+  // Even (odd) groups of a, then even (odd) groups of b.
+  auto half = [&](Value a, Value b, int64_t parity) {
+    return shuffle(a, b, [&](int64_t lane) {
+      int64_t group = lane / 4, half = lanes / 8;
+      int64_t source = group < half ? 0 : lanes;
+      return source + (2 * (group % half) + parity) * 4 + lane % 4;
+    });
+  };
+  Values even, odd;
+  for (size_t i = 0; i < blocks.size(); i += 2) {
+    even.push_back(half(blocks[i], blocks[i + 1], 0));
+    odd.push_back(half(blocks[i], blocks[i + 1], 1));
+  }
+  even = transposeGroups(even);
+  odd = transposeGroups(odd);
+  Values result;
+  for (auto [x, y] : llvm::zip(even, odd)) {
+    result.push_back(x);
+    result.push_back(y);
+  }
+  return result;
+}
+
+/// Transposes a square of lanes. First four rows at a time inside groups of
+/// four lanes (interleaving elements, then pairs), then whole groups: shuffles
+/// that machines have as single instructions.
+LoopEmitter::Values LoopEmitter::transposeSquare(Values rows) {
+  // Lanes of a and b in turn, from the lower or upper half of each group.
+  auto interleave = [&](Value a, Value b, int64_t width, bool upper) {
+    return shuffle(a, b, [&](int64_t lane) {
+      int64_t inGroup = lane % 4;
+      int64_t fromB = (inGroup / width) % 2;
+      int64_t position = inGroup / (2 * width) * width + inGroup % width;
+      return lane / 4 * 4 + position + (upper ? 2 : 0) + fromB * lanes;
+    });
+  };
+  SmallVector<Values> columns(4);
+  for (int64_t row = 0; row < lanes; row += 4) {
+    Value lowAB = interleave(rows[row], rows[row + 1], 1, false);
+    Value highAB = interleave(rows[row], rows[row + 1], 1, true);
+    Value lowCD = interleave(rows[row + 2], rows[row + 3], 1, false);
+    Value highCD = interleave(rows[row + 2], rows[row + 3], 1, true);
+    columns[0].push_back(interleave(lowAB, lowCD, 2, false));
+    columns[1].push_back(interleave(lowAB, lowCD, 2, true));
+    columns[2].push_back(interleave(highAB, highCD, 2, false));
+    columns[3].push_back(interleave(highAB, highCD, 2, true));
+  }
+  Values result(lanes);
+  for (int64_t column = 0; column < 4; ++column)
+    for (auto [group, value] : llvm::enumerate(transposeGroups(columns[column])))
+      result[group * 4 + column] = value;
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
 // Bodies
 //===----------------------------------------------------------------------===//
 

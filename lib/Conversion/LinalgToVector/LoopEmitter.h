@@ -86,6 +86,12 @@ public:
   mlir::Value broadcast(mlir::Value scalar);
   mlir::VectorType vectorOf(mlir::Type element) const;
 
+  /// Lane by lane from `a` (0 .. lanes - 1) and `b` (lanes .. 2 lanes - 1).
+  mlir::Value shuffle(mlir::Value a, mlir::Value b,
+                      llvm::function_ref<int64_t(int64_t)> laneAt);
+  /// Transposes a square of `lanes` rows of `lanes` elements of any type.
+  Values transposeSquare(Values rows);
+
   /// Clones the body of the op on `arguments` (scalars or vectors, one per
   /// operand) with `loop` as lanes; `loop` = -1 for scalars only. Returns what
   /// the body yields.
@@ -105,6 +111,8 @@ public:
   mlir::Value bodyMask;
 
 private:
+  Values transposeGroups(Values blocks);
+
   llvm::SmallVector<mlir::OpFoldResult> ranges;
 };
 

@@ -31,13 +31,17 @@ private:
   bool findRoles();
   void store(Value pairs, Value mask);
   void interleaveColumns();
+  void transposeSteps();
+  Value loadPairs(Value count);
 
   LoopEmitter e;
   linalg::LinalgOp op;
   OpOperand *source = nullptr, *target = nullptr;
   unsigned pairLoop = 0, columnLoop = 0;
   SmallVector<unsigned> others;
-  Value flatTarget;
+  /// Set where pairs are contiguous in the source: the loop over them.
+  std::optional<unsigned> stepLoop;
+  Value flatTarget, flatSource;
 };
 } // namespace
 
@@ -66,12 +70,34 @@ bool PairLowering::findRoles() {
       strides[strides.size() - 2] != 2)
     return false;
   columnLoop = column.getPosition();
-  if (e.accessOf(source, columnLoop) != Access::Contiguous)
-    return false;
+  if (e.accessOf(source, columnLoop) != Access::Contiguous) {
+    // Pairs side by side in the source, steps next to them.
+    AffineMap from = op.getMatchingIndexingMap(source);
+    auto sourceType = cast<MemRefType>(source->get().getType());
+    if (e.contiguousLoop(source) != std::optional<unsigned>(pairLoop) ||
+        from.getNumResults() < 2 || !from.isProjectedPermutation() ||
+        failed(sourceType.getStridesAndOffset(strides, offset)) ||
+        strides[strides.size() - 2] != 2)
+      return false;
+    stepLoop = cast<AffineDimExpr>(from.getResult(from.getNumResults() - 2))
+                   .getPosition();
+    if (*stepLoop == columnLoop)
+      return false;
+  }
   for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
-    if (loop != pairLoop && loop != columnLoop)
+    if (loop != pairLoop && loop != columnLoop && loop != stepLoop)
       others.push_back(loop);
   return true;
+}
+
+/// `memref` with its last two dims, steps or columns and pairs, as one.
+static Value flatten(LoopEmitter &e, Value memref) {
+  unsigned rank = cast<MemRefType>(memref.getType()).getRank();
+  SmallVector<ReassociationIndices> groups;
+  for (unsigned dim = 0; dim + 1 < rank; ++dim)
+    groups.push_back({dim});
+  groups.back().push_back(rank - 1);
+  return memref::CollapseShapeOp::create(e.rewriter, e.loc, memref, groups);
 }
 
 /// Stores lanes of pairs at the current column.
@@ -104,16 +130,71 @@ void PairLowering::interleaveColumns() {
   });
 }
 
+/// Pairs from the current step on, as 32-bit numbers; `count` of them.
+Value PairLowering::loadPairs(Value count) {
+  Values where = e.indices(source);
+  where.pop_back();
+  where.back() = arith::MulIOp::create(e.rewriter, e.loc, where.back(), e.index(2));
+  auto type = VectorType::get({2 * e.lanes}, e.rewriter.getBF16Type());
+  Value pairs;
+  if (count) {
+    Value mask = e.maskOf(count);
+    Value both = vector::InterleaveOp::create(e.rewriter, e.loc, mask, mask);
+    Value zero = arith::ConstantOp::create(e.rewriter, e.loc,
+                                           e.rewriter.getZeroAttr(type));
+    pairs = vector::MaskedLoadOp::create(e.rewriter, e.loc, type, flatSource, where,
+                                         both, zero);
+  } else {
+    pairs = vector::LoadOp::create(e.rewriter, e.loc, type, flatSource, where);
+  }
+  return vector::BitCastOp::create(e.rewriter, e.loc,
+                                   e.vectorOf(e.rewriter.getI32Type()), pairs);
+}
+
+void PairLowering::transposeSteps() {
+  auto type = VectorType::get({2 * e.lanes}, e.rewriter.getBF16Type());
+  e.ivs[pairLoop] = e.index(0);
+  e.nest(others, [&] {
+    e.runs(*stepLoop, e.lanes, [&](Value firstStep, int64_t size, Value stepCount) {
+      e.runs(columnLoop, e.lanes, [&](Value firstColumn, int64_t, Value count) {
+        Values rows;
+        e.ivs[*stepLoop] = firstStep;
+        for (int64_t row = 0; row < e.lanes; ++row) {
+          Value offset = e.index(row);
+          if (count)
+            offset = e.minimum(offset, e.sub(count, e.index(1)));
+          e.ivs[columnLoop] = e.add(firstColumn, offset);
+          rows.push_back(loadPairs(stepCount));
+        }
+        rows = e.transposeSquare(rows);
+        e.ivs[columnLoop] = firstColumn;
+        Value mask = e.maskOf(count);
+        for (int64_t step = 0; step < (size < 0 ? e.lanes : size); ++step) {
+          OpBuilder::InsertionGuard guard(e.rewriter);
+          if (size < 0) {
+            Value inside = arith::CmpIOp::create(
+                e.rewriter, e.loc, arith::CmpIPredicate::ugt, stepCount,
+                e.index(step));
+            auto ifOp = scf::IfOp::create(e.rewriter, e.loc, inside, false);
+            e.rewriter.setInsertionPointToStart(ifOp.thenBlock());
+          }
+          e.ivs[*stepLoop] = e.add(firstStep, e.index(step));
+          store(vector::BitCastOp::create(e.rewriter, e.loc, type, rows[step]), mask);
+        }
+      });
+    });
+  });
+}
+
 LogicalResult PairLowering::run() {
   if (!findRoles())
     return failure();
-  unsigned rank = cast<MemRefType>(target->get().getType()).getRank();
-  SmallVector<ReassociationIndices> groups;
-  for (unsigned dim = 0; dim + 1 < rank; ++dim)
-    groups.push_back({dim});
-  groups.back().push_back(rank - 1);
-  flatTarget =
-      memref::CollapseShapeOp::create(e.rewriter, e.loc, target->get(), groups);
+  flatTarget = flatten(e, target->get());
+  if (stepLoop) {
+    flatSource = flatten(e, source->get());
+    transposeSteps();
+    return success();
+  }
   interleaveColumns();
   return success();
 }

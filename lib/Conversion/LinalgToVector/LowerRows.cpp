@@ -58,9 +58,6 @@ private:
   void reduceLanes(unsigned lane, std::optional<unsigned> unrolled, int64_t count);
   Values reduceInner(ArrayRef<unsigned> reductions, unsigned lane, Value mask,
                      Value count, Values accumulators);
-  Values transposeBlock(Values rows);
-  Values transposeGroups(Values blocks);
-  Value shuffle(Value a, Value b, function_ref<int64_t(int64_t)> laneAt);
   Value foldFour(ArrayRef<Value> four, function_ref<Value(Value, Value)> combine);
 
   LoopEmitter e;
@@ -202,82 +199,13 @@ void RowLowering::emitElementwise(unsigned lane) {
   });
 }
 
-/// Lane by lane from `a` (0 .. lanes - 1) and `b` (lanes .. 2 lanes - 1).
-Value RowLowering::shuffle(Value a, Value b,
-                           function_ref<int64_t(int64_t)> laneAt) {
-  SmallVector<int64_t> mask;
-  for (int64_t lane = 0; lane < e.lanes; ++lane)
-    mask.push_back(laneAt(lane));
-  return vector::ShuffleOp::create(e.rewriter, e.loc, a, b, mask);
-}
-
-/// From vectors that each hold one row block of groups of four lanes to
-/// vectors that each hold one group position of all row blocks.
-Values RowLowering::transposeGroups(Values blocks) {
-  if (blocks.size() == 1)
-    return blocks;
-  // Even (odd) groups of a, then even (odd) groups of b.
-  auto half = [&](Value a, Value b, int64_t parity) {
-    return shuffle(a, b, [&](int64_t lane) {
-      int64_t group = lane / 4, half = e.lanes / 8;
-      int64_t source = group < half ? 0 : e.lanes;
-      return source + (2 * (group % half) + parity) * 4 + lane % 4;
-    });
-  };
-  Values even, odd;
-  for (size_t i = 0; i < blocks.size(); i += 2) {
-    even.push_back(half(blocks[i], blocks[i + 1], 0));
-    odd.push_back(half(blocks[i], blocks[i + 1], 1));
-  }
-  even = transposeGroups(even);
-  odd = transposeGroups(odd);
-  Values result;
-  for (auto [x, y] : llvm::zip(even, odd)) {
-    result.push_back(x);
-    result.push_back(y);
-  }
-  return result;
-}
-
-/// Transposes a square of lanes. First four rows at a time inside groups of
-/// four lanes (interleaving elements, then pairs), then whole groups: shuffles
-/// that machines have as single instructions.
-Values RowLowering::transposeBlock(Values rows) {
-  int64_t lanes = e.lanes;
-  // Lanes of a and b in turn, from the lower or upper half of each group.
-  auto interleave = [&](Value a, Value b, int64_t width, bool upper) {
-    return shuffle(a, b, [&](int64_t lane) {
-      int64_t inGroup = lane % 4;
-      int64_t fromB = (inGroup / width) % 2;
-      int64_t position = inGroup / (2 * width) * width + inGroup % width;
-      return lane / 4 * 4 + position + (upper ? 2 : 0) + fromB * lanes;
-    });
-  };
-  SmallVector<Values> columns(4);
-  for (int64_t row = 0; row < lanes; row += 4) {
-    Value lowAB = interleave(rows[row], rows[row + 1], 1, false);
-    Value highAB = interleave(rows[row], rows[row + 1], 1, true);
-    Value lowCD = interleave(rows[row + 2], rows[row + 3], 1, false);
-    Value highCD = interleave(rows[row + 2], rows[row + 3], 1, true);
-    columns[0].push_back(interleave(lowAB, lowCD, 2, false));
-    columns[1].push_back(interleave(lowAB, lowCD, 2, true));
-    columns[2].push_back(interleave(highAB, highCD, 2, false));
-    columns[3].push_back(interleave(highAB, highCD, 2, true));
-  }
-  Values result(lanes);
-  for (int64_t column = 0; column < 4; ++column)
-    for (auto [group, value] : llvm::enumerate(transposeGroups(columns[column])))
-      result[group * 4 + column] = value;
-  return result;
-}
-
 /// The sums of four vectors over their lanes, as the first four lanes of one.
 Value RowLowering::foldFour(ArrayRef<Value> four,
                             function_ref<Value(Value, Value)> combine) {
   // Per group of four lanes: halves of a, then halves of b.
   auto pair = [&](Value a, Value b) {
     auto pick = [&](int64_t parity) {
-      return shuffle(a, b, [&](int64_t lane) {
+      return e.shuffle(a, b, [&](int64_t lane) {
         int64_t inGroup = lane % 4;
         return lane / 4 * 4 + inGroup % 2 * 2 + parity + inGroup / 2 * e.lanes;
       });
@@ -286,7 +214,7 @@ Value RowLowering::foldFour(ArrayRef<Value> four,
   };
   Value sums = pair(pair(four[0], four[1]), pair(four[2], four[3]));
   for (int64_t width = e.lanes / 2; width >= 4; width /= 2)
-    sums = combine(sums, shuffle(sums, sums, [&](int64_t lane) {
+    sums = combine(sums, e.shuffle(sums, sums, [&](int64_t lane) {
                      return lane < width ? lane + width : lane;
                    }));
   return sums;
@@ -309,7 +237,7 @@ void RowLowering::emitTransposing(unsigned lane, unsigned across,
         e.ivs[lane] = e.add(firstLane, offset);
         rows.push_back(e.loadLanes(input, across, acrossMask, acrossCount));
       }
-      columns[input] = transposeBlock(rows);
+      columns[input] = e.transposeSquare(rows);
     }
     e.ivs[lane] = firstLane;
     auto column = [&](int64_t position) {
