@@ -56,10 +56,10 @@ check: build/build.ninja ## Build with clang and run all tests.
 check-gcc: build-gcc/build.ninja ## The same with g++.
 	$(NINJA) -C build-gcc check-gate check-gate-integration
 
-# LLVM's own libraries are not instrumented, so a container that crosses the
-# border between them and ours looks overflown.
+# LLVM's own libraries are not instrumented, so a container or an arena that
+# crosses the border between them and ours looks overflown or closed.
 check-sanitize: build-sanitize/build.ninja ## The same with address and undefined-behaviour sanitizers.
-	ASAN_OPTIONS=detect_container_overflow=0 \
+	ASAN_OPTIONS=detect_container_overflow=0:allow_user_poisoning=0 \
 	  $(NINJA) -C build-sanitize check-gate check-gate-integration
 
 check-full: check check-gcc check-sanitize lint docs ## Everything that a release must pass.

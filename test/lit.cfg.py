@@ -28,6 +28,8 @@ llvm_config.with_system_environment(
 llvm_config.use_default_substitutions()
 tools = [
     ToolSubst("gate-opt", unresolved="fatal"),
+    ToolSubst("llvm-dwarfdump", unresolved="fatal"),
+    ToolSubst("llvm-nm", unresolved="fatal"),
     ToolSubst("split-file", unresolved="fatal"),
 ]
 # Tests in Integration fail without gatec; their target is an error before that.
@@ -36,5 +38,6 @@ if os.path.exists(os.path.join(config.gate_tools_dir, "gatec")):
 llvm_config.add_tool_substitutions(
     tools, [config.gate_tools_dir, config.llvm_tools_dir]
 )
-config.substitutions.append(("%python", config.python_executable))
+# Before lit's own, which is the Python that runs lit.
+config.substitutions.insert(0, ("%python", config.python_executable))
 config.substitutions.append(("%gate_source", config.gate_source_dir))

@@ -184,7 +184,8 @@ static Value stepDim(OpBuilder &builder, memref::DimOp dim) {
   };
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(source)) {
     Value product;
-    for (int64_t inner : collapse.getReassociationIndices()[*position]) {
+    SmallVector<ReassociationIndices> groups = collapse.getReassociationIndices();
+    for (int64_t inner : groups[*position]) {
       Value size = asValue(memref::getMixedSize(builder, loc, collapse.getSrc(), inner));
       product = product ? builder.createOrFold<arith::MulIOp>(loc, product, size)
                         : size;

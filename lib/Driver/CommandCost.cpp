@@ -7,6 +7,7 @@
 
 #include "gate/Driver/CostModel.h"
 #include "gate/Driver/SampleData.h"
+#include "gate/Target/Library/Groups.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -28,7 +29,10 @@ double gate_ceiling_copy(int threads, float *target, const float *source,
 static FailureOr<std::vector<FunctionCost>>
 costsOf(const DataOptions &data, Session &session,
         std::map<std::string, int64_t> &sizes) {
-  Compiler compiler(session.context(), data.options);
+  // No name is exported here: any name of a file will do.
+  CompileOptions options = data.options;
+  options.prefix = toIdentifier(options.prefix);
+  Compiler compiler(session.context(), options);
   if (failed(compiler.parse()) || failed(compiler.runThrough("model")))
     return failure();
   auto complete = completeSizes(session, compiler.signature(), data);

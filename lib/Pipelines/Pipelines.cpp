@@ -56,11 +56,11 @@ void gate::buildTilePipeline(OpPassManager &manager,
   // Before products and scans become loops: nothing may be fused into those.
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   addSimplify(manager);
+  manager.addNestedPass<func::FuncOp>(createChunkScans());
   PackProductsOptions products;
   products.pairs = options.pairs;
   manager.addNestedPass<func::FuncOp>(createPackProducts(products));
   manager.addNestedPass<func::FuncOp>(createTileParallel());
-  manager.addNestedPass<func::FuncOp>(createChunkScans());
   // No CSE from here to bufferization: two tensors with equal contents but
   // different lives must stay two, or one is copied.
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());

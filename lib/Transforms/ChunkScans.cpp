@@ -92,7 +92,9 @@ Value ScanChunker::store(TensorBuilder &b, Value tile, Value output,
   Sizes zeros(sizes.size(), b.builder.getIndexAttr(0));
   Sizes offsets = zeros;
   offsets[0] = offset;
-  bool flips = op.isReverse();
+  // One row is the same in both orders.
+  bool flips = op.isReverse() &&
+               getConstantIntValue(size) != std::optional<int64_t>(1);
   if (!flips) {
     sizes[0] = size;
     Value part = tile;
@@ -152,7 +154,7 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
   Values inputs =
       op.buildInputTiles(b.builder, b.loc, parallel, offset, size, rows);
   Values rooms;
-  bool direct = !op.isReverse() &&
+  bool direct = (!op.isReverse() || rows == 1) &&
                 getConstantIntValue(size) == std::optional<int64_t>(rows);
   // An output that nobody reads has a tile to write to, and no more.
   auto tileOf = [&](unsigned output) {
@@ -201,7 +203,7 @@ Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
   bindDims(b.builder.getContext(), d0, d1);
   OpFoldResult full = affine::makeComposedFoldedAffineApply(
       b.builder, b.loc, d0.floorDiv(chunk) * chunk, {time});
-  if (tokens && *tokens % chunk == 0) {
+  if (chunk == 1 || (tokens && *tokens % chunk == 0)) {
     loop(b, b.index(0), asValue(b, full), chunk, tiles,
          [&](TensorBuilder &s, Value position, Values in) {
            return buildTokens(s, parallel, in, OpFoldResult(position),
@@ -346,7 +348,10 @@ struct ChunkScans : gate::impl::ChunkScansBase<ChunkScans> {
     getOperation().walk([&](ChunkOpInterface op) { ops.push_back(op); });
     for (ChunkOpInterface op : ops) {
       OpBuilder builder(op);
-      int64_t chunk = chunkSize ? chunkSize.getValue() : op.getPreferredChunk();
+      // An op that prefers one token at a time knows no other way.
+      int64_t chunk = op.getPreferredChunk();
+      if (chunkSize && chunk != 1)
+        chunk = chunkSize;
       Values results = ScanChunker(op, builder, chunk).rewrite();
       op->replaceAllUsesWith(results);
       op->erase();

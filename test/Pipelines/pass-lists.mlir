@@ -49,9 +49,10 @@
 // CPU:      resolve-shaped-type-result-dims
 // CPU:      gate-place-buffers
 // CPU:      gate-convert-copy-to-linalg
+// CPU:      gate-outline-parallel
 // CPU:      gate-convert-linalg-to-vector{pairs=false registers=16 vector-bits=256}
 // CPU:      gate-prefetch-tiles
-// CPU:      gate-expand-math
+// CPU:      gate-expand-math{scale-instruction=false}
 // CPU:      cse
 
 // REFERENCE:      gate-expand-meaning

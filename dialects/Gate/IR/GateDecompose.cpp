@@ -258,23 +258,3 @@ FailureOr<Values> ShortConvOp::decomposeOperation(OpBuilder &builder) {
   return Values{b.castTo(output, getOutput().getType()),
                 b.castTo(last, getFinal().getType())};
 }
-
-FailureOr<Values> GatherOp::decomposeOperation(OpBuilder &builder) {
-  TensorBuilder b(builder, getLoc());
-  unsigned rank = getType().getRank();
-  SmallVector<OpFoldResult> sizes = b.sizes(getIndices());
-  sizes.push_back(tensor::getMixedSize(builder, getLoc(), getTable(), 1));
-  SmallVector<unsigned> leading =
-      llvm::to_vector(llvm::seq<unsigned>(0, rank - 1));
-  Value result = b.generic(
-      {getIndices()}, b.empty(sizes, getType().getElementType()),
-      {b.map(rank, leading), builder.getMultiDimIdentityMap(rank)}, rank,
-      [&](TensorBuilder &s, ValueRange args) -> Value {
-        Value row = arith::IndexCastOp::create(
-            s.builder, s.loc, s.builder.getIndexType(), args[0]);
-        Value column = linalg::IndexOp::create(s.builder, s.loc, rank - 1);
-        return tensor::ExtractOp::create(s.builder, s.loc, getTable(),
-                                         ValueRange{row, column});
-      });
-  return Values{b.castTo(result, getType())};
-}

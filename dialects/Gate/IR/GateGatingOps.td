@@ -126,7 +126,7 @@ def Gate_ShortConvOp : Gate_DecomposableOp<"short_conv", [AttrSizedOperandSegmen
   }];
 }
 
-def Gate_GatherOp : Gate_DecomposableOp<"gather"> {
+def Gate_GatherOp : Gate_Op<"gather"> {
   let summary = "Rows of a table by index (embedding)";
   let description = [{
     `result[i..., :] = table[indices[i...], :]`. `table : [N, D]`; every index is

@@ -10,6 +10,7 @@
 
 def Gate_ScanOp : Gate_Op<"scan", [
     IsolatedFromAbove, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<ChunkOpInterface>,
     SingleBlockImplicitTerminator<"::gate::YieldOp">]> {
   let summary = "General recurrence over time with the step as a region";
   let description = [{
