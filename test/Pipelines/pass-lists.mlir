@@ -36,9 +36,9 @@
 // TILE:      gate-fuse-elementwise
 // TILE:      canonicalize{
 // TILE:      cse
+// TILE:      gate-chunk-scans
 // TILE:      gate-pack-products{{.*}}pairs=true
 // TILE:      gate-tile-parallel
-// TILE:      gate-chunk-scans
 // TILE-NOT:  cse
 // TILE:      canonicalize{
 

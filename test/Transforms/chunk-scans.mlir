@@ -105,11 +105,15 @@ func.func @narrow(%q: tensor<2x64x2x16xbf16>, %v: tensor<2x64x4x32xbf16>) -> ten
 
 // -----
 
-// A scan of a region has no chunk form, nor have the gating ops.
+// Nothing is known of a region: one token at a time, batch in parallel. The
+// gating ops have no chunk form and stay.
 // CHECK-LABEL: func.func @others(
-// CHECK-NEXT:    gate.scan
+// CHECK:         scf.forall (%[[B:.*]]) in (%{{.*}})
+// CHECK:           scf.for {{.*}} step %
+// CHECK:             arith.addf %{{.*}} : tensor<8xf32>
+// CHECK:             bufferization.materialize_in_destination
+// CHECK-NOT:     gate.scan
 // CHECK:         gate.glu
-// CHECK-NOT:     scf
 func.func @others(%x: tensor<?x?x8xf32>, %h0: tensor<?x8xf32>) -> (tensor<?x?x8xf32>, tensor<?x8xf32>) {
   %h, %last = gate.scan inputs(%x) initial(%h0) {
   ^bb0(%xt: tensor<8xf32>, %s: tensor<8xf32>):

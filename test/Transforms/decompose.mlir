@@ -78,13 +78,12 @@ func.func @gather(%table: tensor<16x8xbf16>, %ids: tensor<?x?xi32>) -> tensor<?x
 
 // -----
 
-// A scan of a region has neither form: its meaning, with the inner op in the
-// fast form.
+// A scan waits for its own pass, with the ops of its step in the fast form.
 // CHECK-LABEL: func.func @scan(
-// CHECK-NOT:     gate.
-// CHECK:         scf.for
-// CHECK:           scf.for
-// CHECK:             math.exp
+// CHECK:         gate.scan
+// CHECK-NOT:     gate.apply
+// CHECK:           math.exp
+// CHECK:           gate.yield
 func.func @scan(%x: tensor<?x?x8xf32>, %h0: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %h, %last = gate.scan inputs(%x) initial(%h0) {
   ^bb0(%xt: tensor<8xf32>, %s: tensor<8xf32>):
