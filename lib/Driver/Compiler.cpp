@@ -9,6 +9,7 @@
 
 #include "Gate/IR/Gate.h"
 #include "gate/Analysis/FunctionSignature.h"
+#include "gate/Driver/LoadedLibrary.h"
 #include "gate/Driver/Safetensors.h"
 #include "gate/Pipelines/Pipelines.h"
 #include "gate/Target/CPU/Emit.h"
@@ -29,6 +30,8 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
+
+#include <cstring>
 
 using namespace mlir;
 using namespace gate;
@@ -94,6 +97,17 @@ LogicalResult Compiler::parse() {
   return success(static_cast<bool>(program));
 }
 
+/// Makes a tensor f64, with the values of an embedded one.
+static void widen(TensorSignature &tensor) {
+  if (!tensor.embedded.empty()) {
+    Array own(tensor.type, tensor.shape);
+    std::memcpy(own.data(), tensor.embedded.data(), tensor.embedded.size());
+    Array wide = own.convert(ElementType::F64);
+    tensor.embedded.assign(static_cast<const char *>(wide.data()), wide.bytes());
+  }
+  tensor.type = ElementType::F64;
+}
+
 /// The signature of what the module exports now, and its checks.
 LogicalResult Compiler::describeLibrary() {
   library.prefix = options.prefix;
@@ -118,7 +132,7 @@ LogicalResult Compiler::describeLibrary() {
       for (TensorSignature &tensor : function.tensors)
         if (tensor.type == ElementType::F32 || tensor.type == ElementType::BF16 ||
             tensor.type == ElementType::F16)
-          tensor.type = ElementType::F64;
+          widen(tensor);
   return success();
 }
 

@@ -247,29 +247,37 @@ LogicalResult LoadedLibrary::call(Session &session, size_t index, Arrays &arrays
   return session.error(message());
 }
 
+/// Calls a workspace query: one i64 per dim, then the result's address.
+template <size_t... I>
+static int32_t queryWith(void *function, const int64_t *dims, size_t *bytes,
+                         std::index_sequence<I...>) {
+  using Function = int32_t (*)(decltype(static_cast<void>(I), int64_t())..., size_t *);
+  return reinterpret_cast<Function>(function)(dims[I]..., bytes);
+}
+
+template <size_t N>
+static int32_t queryN(void *function, const int64_t *dims, size_t *bytes) {
+  return queryWith(function, dims, bytes, std::make_index_sequence<N>());
+}
+
+/// Most dims of a function that this can ask about.
+static constexpr size_t mostDims = 48;
+using Query = int32_t (*)(void *, const int64_t *, size_t *);
+
+template <size_t... N>
+static constexpr std::array<Query, sizeof...(N)>
+makeQueries(std::index_sequence<N...>) {
+  return {&queryN<N>...};
+}
+
 int64_t LoadedLibrary::workspaceBytes(size_t index, ArrayRef<int64_t> dims) {
-  FunctionLayout layout = computeLayout(library).functions[index];
-  void *query = symbol(layout.workspaceSymbol);
-  size_t bytes = 0;
-  // One i64 per dim, then the result's address.
-  switch (dims.size()) {
-  case 0:
-    reinterpret_cast<int32_t (*)(size_t *)>(query)(&bytes);
-    break;
-  case 1:
-    reinterpret_cast<int32_t (*)(int64_t, size_t *)>(query)(dims[0], &bytes);
-    break;
-  case 2:
-    reinterpret_cast<int32_t (*)(int64_t, int64_t, size_t *)>(query)(
-        dims[0], dims[1], &bytes);
-    break;
-  case 3:
-    reinterpret_cast<int32_t (*)(int64_t, int64_t, int64_t, size_t *)>(query)(
-        dims[0], dims[1], dims[2], &bytes);
-    break;
-  default:
+  static constexpr auto queries =
+      makeQueries(std::make_index_sequence<mostDims + 1>());
+  if (dims.size() > mostDims)
     return -1;
-  }
+  FunctionLayout layout = computeLayout(library).functions[index];
+  size_t bytes = 0;
+  queries[dims.size()](symbol(layout.workspaceSymbol), dims.data(), &bytes);
   return static_cast<int64_t>(bytes);
 }
 

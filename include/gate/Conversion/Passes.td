@@ -70,7 +70,9 @@ def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
   let description = [{
     `math.exp2` and `math.exp` on f32 become a range reduction and a polynomial
     of degree 6 (at most 1 unit in the last place; results below the smallest
-    normal number are rounded once more, infinity above the largest); log, log1p, tanh and erf take
+    normal number are rounded once more, infinity above the largest).
+    `math.erf` and `math.tanh` on f32 become a polynomial near 0 and 1 minus an
+    exponential elsewhere (about 1.5 units of 2^-24). log and log1p take
     upstream's approximations. Scalars and vectors alike. f64 is left to libm.
   }];
   let options = [
