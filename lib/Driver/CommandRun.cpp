@@ -48,6 +48,19 @@ static LogicalResult bindSizes(Session &session, const FunctionSignature &functi
   return success();
 }
 
+/// The oracle computes in f64 but takes files of the user's types.
+static llvm::Expected<Array> readArgument(const std::string &path,
+                                          ElementType type, bool forOracle) {
+  if (forOracle && type == ElementType::F64)
+    for (ElementType own : {ElementType::F32, ElementType::F16, ElementType::BF16}) {
+      llvm::Expected<Array> array = readNpy(path, own);
+      if (array)
+        return array->convert(ElementType::F64);
+      llvm::consumeError(array.takeError());
+    }
+  return readNpy(path, type);
+}
+
 static void printSummary(const FunctionSignature &function, const Arrays &arrays,
                          bool json) {
   llvm::json::Array list;
@@ -96,7 +109,6 @@ static LogicalResult run(const RunCommand &command, Session &session) {
   if (failed(sizes))
     return failure();
 
-  // The oracle computes in f64 but takes the user's f32 files.
   std::map<std::string, Array> files;
   for (const auto &[name, path] : command.inputs) {
     const TensorSignature *found = nullptr;
@@ -107,13 +119,8 @@ static LogicalResult run(const RunCommand &command, Session &session) {
     if (!found)
       return session.error("--input: " + function.name +
                            " has no argument '" + name + "'");
-    llvm::Expected<Array> array = readNpy(path, found->type);
-    if (!array && command.reference && found->type == ElementType::F64) {
-      llvm::consumeError(array.takeError());
-      array = readNpy(path, ElementType::F32);
-      if (array)
-        *array = array->convert(ElementType::F64);
-    }
+    llvm::Expected<Array> array =
+        readArgument(path, found->type, command.reference);
     if (!array)
       return session.error("--input " + name + ": " +
                            llvm::toString(array.takeError()));

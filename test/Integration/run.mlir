@@ -22,6 +22,10 @@
 // RUN: %python -c "import numpy as np; y = np.load('exact/y.npy'); assert y.dtype == np.float64; np.testing.assert_array_equal(y, np.load('twice/y.npy'))"
 // EXACT: y f64 [3, 8]
 
+// RUN: gatec run %s --entry=half --input x=f2.npy --output-dir=half
+// RUN: gatec run %s --entry=half --input x=f2.npy --output-dir=exact_half --reference
+// RUN: %python -c "import numpy as np; y = np.load('half/y.npy'); assert y.dtype == np.float16; np.testing.assert_array_equal(y, -np.load('f2.npy')); np.testing.assert_array_equal(y, np.load('exact_half/y.npy'))"
+
 // RUN: gatec run %s --entry=twice --set N=0 --output-dir=none
 // RUN: %python -c "import numpy as np; assert np.load('none/y.npy').shape == (0, 8)"
 
@@ -60,6 +64,11 @@ func.func @wide(%x: tensor<3x8xf64> {gate.name = "x"}, %i: tensor<3x8xi32> {gate
   %y = arith.negf %x : tensor<3x8xf64>
   %n = arith.addi %i, %i : tensor<3x8xi32>
   return %y, %n : tensor<3x8xf64>, tensor<3x8xi32>
+}
+
+func.func @half(%x: tensor<?x8xf16> {gate.name = "x", gate.dims = ["N", ""]}) -> (tensor<?x8xf16> {gate.name = "y", gate.dims = ["N", ""]}) {
+  %y = arith.negf %x : tensor<?x8xf16>
+  return %y : tensor<?x8xf16>
 }
 
 func.func @add_up(%x: tensor<?x8xf32> {gate.name = "x", gate.dims = ["B", ""]}, %s: tensor<?x8xf32> {gate.state = "sum", gate.dims = ["B", ""]})
