@@ -18,6 +18,9 @@ namespace cl = llvm::cl;
 
 namespace {
 
+/// Our own flags; those of LLVM's libraries are not for our users.
+cl::OptionCategory gateOptions("Options");
+
 cl::SubCommand compileCommand("compile", "Compile a program to a shared library "
                                          "and a C header");
 cl::SubCommand runCommand("run", "Run a function on .npy files or seeded data");
@@ -28,10 +31,10 @@ cl::SubCommand benchCommand("bench", "Time a function against this machine's "
 cl::SubCommand costCommand("cost", "Print what a function costs at given sizes");
 
 #define ALL                                                                    \
-  cl::sub(compileCommand), cl::sub(runCommand), cl::sub(verifyCommand),         \
+  cl::cat(gateOptions), cl::sub(compileCommand), cl::sub(runCommand), cl::sub(verifyCommand),         \
       cl::sub(benchCommand), cl::sub(costCommand)
 #define DATA                                                                   \
-  cl::sub(runCommand), cl::sub(verifyCommand), cl::sub(benchCommand),           \
+  cl::cat(gateOptions), cl::sub(runCommand), cl::sub(verifyCommand), cl::sub(benchCommand),           \
       cl::sub(costCommand)
 
 cl::opt<std::string> input(cl::Positional, cl::desc("<program.mlir>"),
@@ -48,24 +51,24 @@ cl::opt<std::string> reproducer(
     ALL);
 
 cl::opt<std::string> output("o", cl::desc("Output, for example libmodel.so"),
-                            cl::value_desc("file"), cl::sub(compileCommand));
+                            cl::value_desc("file"), cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string> prefix(
     "prefix", cl::desc("Prefix of exported names (default: from the output, "
                        "libgla.so gives gla)"),
-    cl::sub(compileCommand));
+    cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string>
     emit("emit", cl::desc("Stop early: llvm, obj or mlir:<stage>"),
-         cl::sub(compileCommand));
+         cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string> embed(
     "embed", cl::desc("Bake the parameters of a safetensors file in"), ALL);
 cl::opt<bool> debug("g", cl::desc("Keep line tables of the source file"),
-                    cl::sub(compileCommand));
+                    cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string> linker(
     "linker", cl::desc("Program to link with (default: LLD, built in)"),
-    cl::sub(compileCommand));
+    cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string> saveTemps(
     "save-temps", cl::desc("Folder for every intermediate form"),
-    cl::sub(compileCommand));
+    cl::cat(gateOptions), cl::sub(compileCommand));
 
 cl::opt<std::string> entry("entry", cl::desc("Function (default: the first, or "
                                              "all where that makes sense)"),
@@ -75,16 +78,16 @@ cl::list<std::string> sets("set", cl::desc("Size of a named dim: --set T=1000"),
 cl::opt<uint64_t> seed("seed", cl::desc("Seed of the data"), cl::init(0), DATA);
 cl::list<std::string> inputs("input", cl::desc("An argument: --input x=x.npy"),
                              cl::value_desc("name=file.npy"),
-                             cl::sub(runCommand));
+                             cl::cat(gateOptions), cl::sub(runCommand));
 cl::opt<std::string> outputFolder("output-dir",
                                   cl::desc("Folder for the results as .npy"),
-                                  cl::sub(runCommand));
+                                  cl::cat(gateOptions), cl::sub(runCommand));
 cl::opt<bool> reference("reference", cl::desc("Run the f64 reference path"),
-                        cl::sub(runCommand));
+                        cl::cat(gateOptions), cl::sub(runCommand));
 cl::opt<int> threads("threads", cl::desc("Threads (default: all)"), cl::init(0),
-                     cl::sub(benchCommand));
+                     cl::cat(gateOptions), cl::sub(benchCommand));
 cl::opt<int> repeats("repeats", cl::desc("Timed runs"), cl::init(7),
-                     cl::sub(benchCommand));
+                     cl::cat(gateOptions), cl::sub(benchCommand));
 
 } // namespace
 
@@ -183,6 +186,10 @@ static int dispatch() {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
+  for (cl::SubCommand *command :
+       {&cl::SubCommand::getTopLevel(), &compileCommand, &runCommand,
+        &verifyCommand, &benchCommand, &costCommand})
+    cl::HideUnrelatedOptions(gateOptions, *command);
   cl::SetVersionPrinter(
       [](llvm::raw_ostream &os) { os << gate::versionText() << "\n"; });
   cl::ParseCommandLineOptions(
