@@ -62,7 +62,9 @@ check-sanitize: build-sanitize/build.ninja ## The same with address and undefine
 	ASAN_OPTIONS=detect_container_overflow=0:allow_user_poisoning=0 \
 	  $(NINJA) -C build-sanitize check-gate check-gate-integration
 
+# The whole product of lengths, widths, decays, gates and types: an hour or two.
 check-full: check check-gcc check-sanitize lint docs ## Everything that a release must pass.
+	GATE_FULL=1 $(NINJA) -C build check-gate-integration
 
 # NumPy's own threads, which only check results, must not wait on our CPUs.
 bench: build/build.ninja ## Print the speed table.

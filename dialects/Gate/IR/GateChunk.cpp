@@ -36,6 +36,9 @@ using Sizes = SmallVector<OpFoldResult>;
 /// products; between them, as matrix products.
 static constexpr int64_t subChunkRows = 16;
 
+/// Key widths up to which tokens are done one by one.
+static constexpr int64_t fewKeys = 4;
+
 //===----------------------------------------------------------------------===//
 // Geometry
 //===----------------------------------------------------------------------===//
@@ -53,7 +56,11 @@ bool LinearScanOp::isReverse() { return getReverse(); }
 
 unsigned LinearScanOp::getNumChunkOutputs() { return 1; }
 
-int64_t LinearScanOp::getPreferredChunk() { return 64; }
+int64_t LinearScanOp::getPreferredChunk() {
+  // With few keys a token costs less than its share of a chunk's scores, and
+  // rounds less: a score would be rounded once per pair of tokens.
+  return getKeyWidth() <= fewKeys ? 1 : 64;
+}
 
 Value LinearScanOp::getInitialState(unsigned result) {
   return result == 1 ? getInitial() : Value();
