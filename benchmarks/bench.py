@@ -320,11 +320,11 @@ class Programs:
         names = [*function.inputs, *function.state]
         given = dict(zip(names, case.inputs, strict=True))
         state = {name: given.pop(name) for name in function.state}
-        made = dict(zip([*function.outputs, *function.state], case.outputs, strict=True))
-        following = {name: made.pop(name) for name in function.state}
-        return function.bind(
-            **given, state=state, next_state=following, out=made
+        made = dict(
+            zip([*function.outputs, *function.state], case.outputs, strict=True)
         )
+        following = {name: made.pop(name) for name in function.state}
+        return function.bind(**given, state=state, next_state=following, out=made)
 
 
 class Bench:

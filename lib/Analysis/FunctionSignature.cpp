@@ -54,10 +54,11 @@ public:
   FailureOr<FunctionSignature> run();
 
 private:
-  LogicalResult addTensor(const Twine &what, Type type, DictionaryAttr attributes,
-                          bool isResult, unsigned position);
-  LogicalResult addDims(const Twine &what, RankedTensorType type, ArrayAttr dims,
-                        bool isResult, TensorSignature &tensor);
+  LogicalResult addTensor(const Twine &what, Type type,
+                          DictionaryAttr attributes, bool isResult,
+                          unsigned position);
+  LogicalResult addDims(const Twine &what, RankedTensorType type,
+                        ArrayAttr dims, bool isResult, TensorSignature &tensor);
   LogicalResult tieStates();
   LogicalResult boundIndices();
   void findLogGates();
@@ -77,8 +78,9 @@ static StringRef stringOf(DictionaryAttr attributes, StringRef key) {
   return {};
 }
 
-LogicalResult SignatureBuilder::addDims(const Twine &what, RankedTensorType type,
-                                        ArrayAttr dims, bool isResult,
+LogicalResult SignatureBuilder::addDims(const Twine &what,
+                                        RankedTensorType type, ArrayAttr dims,
+                                        bool isResult,
                                         TensorSignature &tensor) {
   for (int64_t d = 0; d < type.getRank(); ++d) {
     StringRef name;
@@ -124,11 +126,13 @@ LogicalResult SignatureBuilder::addTensor(const Twine &what, Type type,
   if (!tensorType)
     return function.emitError()
            << what << ": expects a ranked tensor, got " << type;
-  std::optional<ElementType> element = elementTypeOf(tensorType.getElementType());
+  std::optional<ElementType> element =
+      elementTypeOf(tensorType.getElementType());
   if (!element)
     return function.emitError()
            << what << ": element type " << tensorType.getElementType()
-           << " cannot cross the boundary of a library; expects f64, f32, bf16, "
+           << " cannot cross the boundary of a library; expects f64, f32, "
+              "bf16, "
               "f16, i64, i32, i8, ui8 or i1";
   TensorSignature tensor;
   tensor.type = *element;
@@ -142,9 +146,9 @@ LogicalResult SignatureBuilder::addTensor(const Twine &what, Type type,
   } else {
     tensor.role = isResult ? GATE_ROLE_OUTPUT : GATE_ROLE_INPUT;
     StringRef name = stringOf(attributes, "gate.name");
-    tensor.name = !name.empty()
-                      ? name.str()
-                      : (isResult ? "result" : "arg") + std::to_string(position);
+    tensor.name = !name.empty() ? name.str()
+                                : (isResult ? "result" : "arg") +
+                                      std::to_string(position);
   }
   std::string key = std::to_string(static_cast<int>(tensor.role)) + tensor.name;
   if (!names.insert(key).second)
@@ -176,9 +180,10 @@ LogicalResult SignatureBuilder::tieStates() {
     if (state.role != GATE_ROLE_STATE)
       continue;
     int32_t own = index;
-    bool continues = llvm::any_of(
-        signature.tensors,
-        [own](const TensorSignature &other) { return other.tied == own; });
+    bool continues =
+        llvm::any_of(signature.tensors, [own](const TensorSignature &other) {
+          return other.tied == own;
+        });
     if (!continues)
       return function.emitError()
              << "state '" << state.name
@@ -203,9 +208,10 @@ LogicalResult SignatureBuilder::boundIndices() {
       source = producer->getOperand(0);
     }
     if (cast<BlockArgument>(source).getOwner() != &function.getBody().front()) {
-      op.emitOpError() << "expects indices that are an argument of the function, "
-                          "which a library checks before any work, got an "
-                          "argument of a region";
+      op.emitOpError()
+          << "expects indices that are an argument of the function, "
+             "which a library checks before any work, got an "
+             "argument of a region";
       return WalkResult::interrupt();
     }
     unsigned argument = cast<BlockArgument>(source).getArgNumber();

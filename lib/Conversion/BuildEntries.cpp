@@ -47,7 +47,8 @@ private:
         ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(position)});
     return LLVM::LoadOp::create(b, loc, type, address);
   }
-  Value makeMemRef(MemRefType type, Value address, ArrayRef<Value> dynamicSizes) {
+  Value makeMemRef(MemRefType type, Value address,
+                   ArrayRef<Value> dynamicSizes) {
     return makeRowMajorView(b, loc, converter, type, address, dynamicSizes);
   }
 
@@ -66,9 +67,9 @@ private:
 
 void EntryBuilder::buildBody() {
   b.setInsertionPointAfter(function);
-  auto body = func::FuncOp::create(
-      b, loc, bodySymbolOf(exportedName()),
-      b.getFunctionType({pointer, pointer, pointer}, {}));
+  auto body =
+      func::FuncOp::create(b, loc, bodySymbolOf(exportedName()),
+                           b.getFunctionType({pointer, pointer, pointer}, {}));
   Block *entry = body.addEntryBlock();
   b.setInsertionPointToStart(entry);
   auto numbers = function->getAttrOfType<ArrayAttr>("gate.dim_numbers");
@@ -76,7 +77,8 @@ void EntryBuilder::buildBody() {
   SmallVector<Value> arguments(function.getNumArguments());
   for (auto [tensor, argument] : llvm::enumerate(order.asArrayRef())) {
     auto type = cast<MemRefType>(function.getArgumentTypes()[argument]);
-    ArrayRef<int64_t> dims = cast<DenseI64ArrayAttr>(numbers[tensor]).asArrayRef();
+    ArrayRef<int64_t> dims =
+        cast<DenseI64ArrayAttr>(numbers[tensor]).asArrayRef();
     SmallVector<Value> sizes;
     for (int64_t dim : dims)
       if (dim >= 0)
@@ -96,18 +98,18 @@ void EntryBuilder::buildBody() {
 
 void EntryBuilder::buildWorkspace() {
   b.setInsertionPointAfter(function);
-  auto query = func::FuncOp::create(
-      b, loc, workspaceSymbolOf(exportedName()),
-      b.getFunctionType({pointer}, {b.getI64Type()}));
+  auto query =
+      func::FuncOp::create(b, loc, workspaceSymbolOf(exportedName()),
+                           b.getFunctionType({pointer}, {b.getI64Type()}));
   Block *entry = query.addEntryBlock();
   b.setInsertionPointToStart(entry);
   auto table = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
   int64_t count =
       function->getAttrOfType<IntegerAttr>("gate.dim_count").getInt();
   Value dims = makeMemRef(table, entry->getArgument(0), {number(count)});
-  auto call = func::CallOp::create(
-      b, loc, (function.getName() + "_workspace").str(),
-      TypeRange{b.getI64Type()}, ValueRange{dims});
+  auto call =
+      func::CallOp::create(b, loc, (function.getName() + "_workspace").str(),
+                           TypeRange{b.getI64Type()}, ValueRange{dims});
   func::ReturnOp::create(b, loc, call.getResults());
 }
 

@@ -84,7 +84,8 @@ public:
   /// range of exponents by a factor two.
   Value scale(Value value, Value whole, Value n) {
     auto vector = dyn_cast<VectorType>(type);
-    if (hasScale && vector && vector.getRank() == 1 && vector.getDimSize(0) == 16)
+    if (hasScale && vector && vector.getRank() == 1 &&
+        vector.getDimSize(0) == 16)
       return scaleByInstruction(value, whole);
     Value half = arith::ShRSIOp::create(b, loc, n, integer(1));
     Value rest = arith::SubIOp::create(b, loc, n, half);
@@ -94,7 +95,8 @@ public:
   /// AVX-512 has the scaling as one instruction, rounding included.
   Value scaleByInstruction(Value value, Value whole) {
     Type i16 = b.getIntegerType(16), i32 = b.getI32Type();
-    Value all = LLVM::ConstantOp::create(b, loc, i16, b.getIntegerAttr(i16, -1));
+    Value all =
+        LLVM::ConstantOp::create(b, loc, i16, b.getIntegerAttr(i16, -1));
     // 4: round as the control register says.
     Value mode = LLVM::ConstantOp::create(b, loc, i32, b.getI32IntegerAttr(4));
     return LLVM::CallIntrinsicOp::create(
@@ -115,8 +117,8 @@ public:
 private:
   Value splat(TypedAttr attribute, Type of) {
     if (auto vector = dyn_cast<VectorType>(of))
-      return arith::ConstantOp::create(b, loc,
-                                       DenseElementsAttr::get(vector, attribute));
+      return arith::ConstantOp::create(
+          b, loc, DenseElementsAttr::get(vector, attribute));
     return arith::ConstantOp::create(b, loc, attribute);
   }
   OpBuilder &b;
@@ -127,23 +129,23 @@ private:
 
 /// Minimax coefficients of 2^r on [-1/2, 1/2].
 constexpr double powerCoefficients[] = {
-    1.0,          0.693147182,   0.240226462,    0.0555032678,
+    1.0,           0.693147182,   0.240226462,   0.0555032678,
     0.00961817522, 0.00133986562, 0.000154034729};
 /// exp(r) on [-ln 2 / 2, ln 2 / 2].
 constexpr double exponentialCoefficients[] = {
-    1.0,           1.0,           0.499999935,   0.166665207,
+    1.0,          1.0,           0.499999935,  0.166665207,
     0.0416683874, 0.00836870996, 0.00138146131};
 
 /// erf(x) / x - 1 in x^2, for |x| <= 0.95.
-constexpr double erfNearZero[] = {
-    0.12837916612625122,  -0.37612631916999817,  0.11283672600984573,
-    -0.026858104392886162, 0.00519779697060585, -0.0008105965098366141,
-    8.21542416815646e-05};
+constexpr double erfNearZero[] = {0.12837916612625122, -0.37612631916999817,
+                                  0.11283672600984573, -0.026858104392886162,
+                                  0.00519779697060585, -0.0008105965098366141,
+                                  8.21542416815646e-05};
 /// log(1 - erf(x)), for 0.95 <= x <= 4.
-constexpr double logOfErfc[] = {
-    -0.0002775886678136885, -1.127333641052246,     -0.6377654075622559,
-    -0.10341213643550873,   0.021972157061100006,   -0.00297802803106606,
-    0.00018914065731223673};
+constexpr double logOfErfc[] = {-0.0002775886678136885, -1.127333641052246,
+                                -0.6377654075622559,    -0.10341213643550873,
+                                0.021972157061100006,   -0.00297802803106606,
+                                0.00018914065731223673};
 /// (tanh(x) / x - 1) / x^2 in x^2, for |x| <= 0.6.
 constexpr double tanhNearZero[] = {-0.3333333134651184, 0.13332952558994293,
                                    -0.053878385573625565, 0.021129172295331955,
@@ -193,10 +195,11 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
 };
 
 /// `small` where |x| <= limit, else `large` with the sign of x.
-Value joinBySize(PatternRewriter &rewriter, Location loc, FloatBuilder &b, Value x,
-                 Value magnitude, double limit, Value small, Value large) {
-  Value isSmall = arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::OLE,
-                                        magnitude, b.constant(limit));
+Value joinBySize(PatternRewriter &rewriter, Location loc, FloatBuilder &b,
+                 Value x, Value magnitude, double limit, Value small,
+                 Value large) {
+  Value isSmall = arith::CmpFOp::create(
+      rewriter, loc, arith::CmpFPredicate::OLE, magnitude, b.constant(limit));
   Value signedLarge = math::CopySignOp::create(rewriter, loc, large, x);
   return arith::SelectOp::create(rewriter, loc, isSmall, small, signedLarge);
 }
@@ -215,10 +218,10 @@ struct ExpandErf : OpRewritePattern<math::ErfOp> {
     Value square = b.mul(x, x);
     Value small = b.fma(b.polynomial(square, erfNearZero), x, x);
     // erf(4) rounds to 1. A nan stays one: minimum keeps it.
-    Value bounded = arith::MinimumFOp::create(rewriter, loc, magnitude,
-                                              b.constant(4));
-    Value tail = math::ExpOp::create(rewriter, loc,
-                                     b.polynomial(bounded, logOfErfc));
+    Value bounded =
+        arith::MinimumFOp::create(rewriter, loc, magnitude, b.constant(4));
+    Value tail =
+        math::ExpOp::create(rewriter, loc, b.polynomial(bounded, logOfErfc));
     Value large = b.sub(b.constant(1), tail);
     rewriter.replaceOp(
         op, joinBySize(rewriter, loc, b, x, magnitude, 0.95, small, large));

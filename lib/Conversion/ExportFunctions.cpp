@@ -20,14 +20,15 @@ using namespace mlir;
 using namespace gate;
 
 /// For each memref dim the number of the named dim that it is, or -1.
-static ArrayAttr dimNumbers(Builder &builder, const FunctionSignature &signature) {
+static ArrayAttr dimNumbers(Builder &builder,
+                            const FunctionSignature &signature) {
   SmallVector<Attribute> all;
   for (const TensorSignature &tensor : signature.tensors) {
     SmallVector<int64_t> numbers;
     for (auto [size, name] : llvm::zip(tensor.shape, tensor.dims)) {
       auto found = llvm::find(signature.dims, name);
-      numbers.push_back(size >= 0 ? -1
-                                  : std::distance(signature.dims.begin(), found));
+      numbers.push_back(
+          size >= 0 ? -1 : std::distance(signature.dims.begin(), found));
     }
     all.push_back(builder.getDenseI64ArrayAttr(numbers));
   }
@@ -55,9 +56,9 @@ static LogicalResult exportFunction(func::FuncOp function) {
     Type tensorType = argument.getType();
     bool isState = signature->tensors[i].role == GATE_ROLE_STATE;
     argument.setType(memrefOf(tensorType));
-    auto tensor = bufferization::ToTensorOp::create(
-        builder, loc, tensorType, argument, /*restrict=*/true,
-        /*writable=*/isState);
+    auto tensor = bufferization::ToTensorOp::create(builder, loc, tensorType,
+                                                    argument, /*restrict=*/true,
+                                                    /*writable=*/isState);
     argument.replaceAllUsesExcept(tensor.getResult(), tensor);
     buffers.push_back(argument);
   }
@@ -81,7 +82,8 @@ static LogicalResult exportFunction(func::FuncOp function) {
   for (Value buffer : buffers)
     order.push_back(cast<BlockArgument>(buffer).getArgNumber());
   // The user's name may be one of libm's, which code calls by name.
-  function->setAttr("gate.exported_as", builder.getStringAttr(function.getName()));
+  function->setAttr("gate.exported_as",
+                    builder.getStringAttr(function.getName()));
   function.setSymName(("gate_function_" + function.getName()).str());
   function->setAttr("gate.data_order", builder.getDenseI64ArrayAttr(order));
   function->setAttr("gate.dim_numbers", dimNumbers(builder, *signature));

@@ -28,7 +28,8 @@ static bool hasSeveralDynamicDims(memref::ExpandShapeOp op) {
 }
 
 namespace {
-struct LowerExpandShapes : gate::impl::LowerExpandShapesBase<LowerExpandShapes> {
+struct LowerExpandShapes
+    : gate::impl::LowerExpandShapesBase<LowerExpandShapes> {
   void runOnOperation() override {
     SmallVector<memref::ExpandShapeOp> ops;
     getOperation().walk([&](memref::ExpandShapeOp op) {

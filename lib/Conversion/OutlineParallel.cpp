@@ -188,8 +188,9 @@ void TaskOutliner::buildTask() {
         sizes.push_back(load(capture.field + 1 + i));
       loaded = makeRowMajorView(b, loc, converter, type, loaded, sizes);
     } else if (loaded.getType() != value.getType()) {
-      loaded = UnrealizedConversionCastOp::create(b, loc, value.getType(), loaded)
-                   .getResult(0);
+      loaded =
+          UnrealizedConversionCastOp::create(b, loc, value.getType(), loaded)
+              .getResult(0);
     }
     mapping.map(value, loaded);
   }
@@ -225,16 +226,17 @@ void TaskOutliner::buildTask() {
   auto toIndex = [&](Value value) -> Value {
     return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
   };
-  Value begin = toIndex(entry->getArgument(1)), end = toIndex(entry->getArgument(2));
-  for (auto alloca : llvm::make_early_inc_range(
-           forall.getBody()->getOps<memref::AllocaOp>()))
+  Value begin = toIndex(entry->getArgument(1)),
+        end = toIndex(entry->getArgument(2));
+  for (auto alloca :
+       llvm::make_early_inc_range(forall.getBody()->getOps<memref::AllocaOp>()))
     if (alloca.getOperands().empty())
       mapping.map(alloca.getResult(), b.clone(*alloca)->getResult(0));
   auto loop = scf::ForOp::create(b, loc, begin, end, constantIndex(b, loc, 1));
   func::ReturnOp::create(b, loc);
   b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> ivs = inductionAt(b, loc, loop.getInductionVar(), counts,
-                                       lower, step);
+  SmallVector<Value> ivs =
+      inductionAt(b, loc, loop.getInductionVar(), counts, lower, step);
   for (auto [old, fresh] : llvm::zip(forall.getInductionVars(), ivs))
     mapping.map(old, fresh);
   for (Operation &op : forall.getBody()->without_terminator())
@@ -258,11 +260,12 @@ void TaskOutliner::buildCall() {
   }
   auto store = [&](Value value, unsigned position) {
     if (value.getType() != fields[position])
-      value = UnrealizedConversionCastOp::create(b, loc, fields[position], value)
-                  .getResult(0);
-    Value field =
-        LLVM::GEPOp::create(b, loc, pointer, context, room,
-                            ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(position)});
+      value =
+          UnrealizedConversionCastOp::create(b, loc, fields[position], value)
+              .getResult(0);
+    Value field = LLVM::GEPOp::create(
+        b, loc, pointer, context, room,
+        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(position)});
     LLVM::StoreOp::create(b, loc, value, field);
   };
   for (const Capture &capture : captured) {
@@ -271,8 +274,8 @@ void TaskOutliner::buildCall() {
       continue;
     }
     auto type = cast<MemRefType>(capture.value.getType());
-    Value address = memref::ExtractAlignedPointerAsIndexOp::create(
-        b, loc, capture.value);
+    Value address =
+        memref::ExtractAlignedPointerAsIndexOp::create(b, loc, capture.value);
     address = arith::IndexCastOp::create(b, loc, b.getI64Type(), address);
     store(LLVM::IntToPtrOp::create(b, loc, pointer, address), capture.field);
     unsigned next = capture.field + 1;
@@ -358,10 +361,9 @@ struct OutlineParallel : gate::impl::OutlineParallelBase<OutlineParallel> {
     unsigned number = 0;
     SmallVector<std::string> names;
     for (scf::ForallOp forall : tasks) {
-      std::string name =
-          (forall->getParentOfType<func::FuncOp>().getName() + "_task_" +
-           Twine(number++))
-              .str();
+      std::string name = (forall->getParentOfType<func::FuncOp>().getName() +
+                          "_task_" + Twine(number++))
+                             .str();
       if (failed(TaskOutliner(forall, name).run()))
         return signalPassFailure();
       names.push_back(name);

@@ -104,8 +104,9 @@ LogicalResult BufferPlacer::moveToStack(memref::AllocOp alloc,
            << "than the " << mostStackBytes
            << " that a thread can be asked for; expects smaller widths";
   OpBuilder builder(task.getBody(), task.getBody()->begin());
-  Value room = memref::AllocaOp::create(builder, alloc.getLoc(), alloc.getType(),
-                                        builder.getI64IntegerAttr(bufferAlignment));
+  Value room =
+      memref::AllocaOp::create(builder, alloc.getLoc(), alloc.getType(),
+                               builder.getI64IntegerAttr(bufferAlignment));
   alloc.getResult().replaceAllUsesWith(room);
   alloc.erase();
   return success();
@@ -145,7 +146,8 @@ LogicalResult BufferPlacer::hoist() {
 
 /// Copies the computation of a size to the builder; null when it does not
 /// follow from the shapes of arguments alone.
-Value BufferPlacer::copySize(OpBuilder &builder, Value size, IRMapping &mapping) {
+Value BufferPlacer::copySize(OpBuilder &builder, Value size,
+                             IRMapping &mapping) {
   if (Value known = mapping.lookupOrNull(size))
     return known;
   Operation *op = size.getDefiningOp();
@@ -158,7 +160,8 @@ Value BufferPlacer::copySize(OpBuilder &builder, Value size, IRMapping &mapping)
       return {};
     Value position = arith::ConstantIndexOp::create(builder, op->getLoc(),
                                                     *dim.getConstantIndex());
-    Value copy = memref::DimOp::create(builder, op->getLoc(), argument, position);
+    Value copy =
+        memref::DimOp::create(builder, op->getLoc(), argument, position);
     mapping.map(size, copy);
     return copy;
   }
@@ -170,7 +173,6 @@ Value BufferPlacer::copySize(OpBuilder &builder, Value size, IRMapping &mapping)
   Operation *copy = builder.clone(*op, mapping);
   return copy->getResult(cast<OpResult>(size).getResultNumber());
 }
-
 
 /// `dim` in terms of the sizes that made its memref; null when it stays.
 static Value stepDim(OpBuilder &builder, memref::DimOp dim) {
@@ -184,11 +186,14 @@ static Value stepDim(OpBuilder &builder, memref::DimOp dim) {
   };
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(source)) {
     Value product;
-    SmallVector<ReassociationIndices> groups = collapse.getReassociationIndices();
+    SmallVector<ReassociationIndices> groups =
+        collapse.getReassociationIndices();
     for (int64_t inner : groups[*position]) {
-      Value size = asValue(memref::getMixedSize(builder, loc, collapse.getSrc(), inner));
-      product = product ? builder.createOrFold<arith::MulIOp>(loc, product, size)
-                        : size;
+      Value size =
+          asValue(memref::getMixedSize(builder, loc, collapse.getSrc(), inner));
+      product = product
+                    ? builder.createOrFold<arith::MulIOp>(loc, product, size)
+                    : size;
     }
     return product;
   }
@@ -197,7 +202,8 @@ static Value stepDim(OpBuilder &builder, memref::DimOp dim) {
   if (auto alloc = dyn_cast<memref::AllocOp>(source))
     return asValue(alloc.getMixedSizes()[*position]);
   if (auto cast = dyn_cast<memref::CastOp>(source))
-    return asValue(memref::getMixedSize(builder, loc, cast.getSource(), *position));
+    return asValue(
+        memref::getMixedSize(builder, loc, cast.getSource(), *position));
   return {};
 }
 
@@ -234,8 +240,8 @@ void BufferPlacer::unifyDims() {
   auto order = function->getAttrOfType<DenseI64ArrayAttr>("gate.data_order");
   DenseMap<std::pair<unsigned, int64_t>, int64_t> numberOfDim;
   for (auto [tensor, argument] : llvm::enumerate(order.asArrayRef()))
-    for (auto [dim, number] : llvm::enumerate(
-             cast<DenseI64ArrayAttr>(numbers[tensor]).asArrayRef()))
+    for (auto [dim, number] :
+         llvm::enumerate(cast<DenseI64ArrayAttr>(numbers[tensor]).asArrayRef()))
       numberOfDim[{argument, dim}] = number;
   DenseMap<int64_t, Value> known;
   SmallVector<memref::DimOp> dims;
@@ -328,9 +334,8 @@ LogicalResult BufferPlacer::assignSlots() {
         need.scale *= size;
     for (Value size : alloc.getDynamicSizes())
       addFactors(size, need);
-    llvm::sort(need.factors, [&](Value a, Value b) {
-      return numberOf(a) < numberOf(b);
-    });
+    llvm::sort(need.factors,
+               [&](Value a, Value b) { return numberOf(a) < numberOf(b); });
     Operation *last = alloc;
     for (Value view : views.resolve(alloc.getResult()))
       for (Operation *user : view.getUsers())
@@ -444,9 +449,9 @@ void BufferPlacer::rewriteAllocs() {
       });
   for (auto [alloc, slot] : placed) {
     builder.setInsertionPoint(alloc);
-    Value view = memref::ViewOp::create(builder, alloc.getLoc(), alloc.getType(),
-                                        workspace, offsets[slot],
-                                        alloc.getDynamicSizes());
+    Value view = memref::ViewOp::create(builder, alloc.getLoc(),
+                                        alloc.getType(), workspace,
+                                        offsets[slot], alloc.getDynamicSizes());
     alloc.getResult().replaceAllUsesWith(view);
     alloc.erase();
   }

@@ -64,8 +64,9 @@ int gate::runCost(const DataOptions &data) {
     if (data.json) {
       llvm::json::Array ops;
       for (const OpCost &op : function.ops)
-        ops.push_back(llvm::json::Object{
-            {"op", op.op}, {"location", op.location}, {"cost", toJson(op.cost)}});
+        ops.push_back(llvm::json::Object{{"op", op.op},
+                                         {"location", op.location},
+                                         {"cost", toJson(op.cost)}});
       list.push_back(llvm::json::Object{{"function", function.function},
                                         {"ops", std::move(ops)},
                                         {"total", toJson(function.total)}});
@@ -77,10 +78,10 @@ int gate::runCost(const DataOptions &data) {
     llvm::outs() << "\n";
     auto row = [](const std::string &name, const std::string &where,
                   const Cost &cost) {
-      llvm::outs() << llvm::format("  %-24s %-10s %10.3f %10.3f %10.3f\n",
-                                   name.c_str(), where.c_str(),
-                                   cost.contractionFlops / 1e6,
-                                   cost.elementwiseFlops / 1e6, cost.bytes / 1e6);
+      llvm::outs() << llvm::format(
+          "  %-24s %-10s %10.3f %10.3f %10.3f\n", name.c_str(), where.c_str(),
+          cost.contractionFlops / 1e6, cost.elementwiseFlops / 1e6,
+          cost.bytes / 1e6);
     };
     llvm::outs() << llvm::format("  %-24s %-10s %10s %10s %10s\n", "op", "",
                                  "product MF", "other MF", "MB");
@@ -119,12 +120,14 @@ static LogicalResult bench(const BenchCommand &command, Session &session) {
   int threads = command.threads;
   if (threads == 0) {
     cpu_set_t set;
-    threads = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    threads =
+        sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
   }
   library->setThreads(threads);
   Array from(ElementType::F32, {16 << 20}), to(ElementType::F32, {16 << 20});
   llvm::json::Array list;
-  for (auto [index, function] : llvm::enumerate(library->signature().functions)) {
+  for (auto [index, function] :
+       llvm::enumerate(library->signature().functions)) {
     if (!data.entry.empty() && data.entry != function.name)
       continue;
     session.progress()("timing " + function.name);
@@ -149,14 +152,16 @@ static LogicalResult bench(const BenchCommand &command, Session &session) {
       } while (elapsed < 0.05);
       times.push_back(elapsed / calls);
       double peak = gate_ceiling_fma_f32(threads, 0.03);
-      peaks.push_back(peak > 0 ? peak : gate_ceiling_fma_f32_avx2(threads, 0.03));
-      rates.push_back(gate_ceiling_copy(threads, static_cast<float *>(to.data()),
-                                        static_cast<float *>(from.data()),
-                                        from.elements(), 0.03));
+      peaks.push_back(peak > 0 ? peak
+                               : gate_ceiling_fma_f32_avx2(threads, 0.03));
+      rates.push_back(gate_ceiling_copy(
+          threads, static_cast<float *>(to.data()),
+          static_cast<float *>(from.data()), from.elements(), 0.03));
     }
     const Cost &cost = (*costs)[index].total;
     double seconds = median(times), peak = median(peaks), rate = median(rates);
-    double flops = cost.contractionFlops / seconds, moved = cost.bytes / seconds;
+    double flops = cost.contractionFlops / seconds,
+           moved = cost.bytes / seconds;
     if (data.json) {
       list.push_back(llvm::json::Object{{"function", function.name},
                                         {"seconds", seconds},

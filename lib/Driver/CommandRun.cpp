@@ -22,7 +22,8 @@ using namespace mlir;
 using namespace gate;
 
 /// Sizes of dims that the given files have; files and --set must agree.
-static LogicalResult bindSizes(Session &session, const FunctionSignature &function,
+static LogicalResult bindSizes(Session &session,
+                               const FunctionSignature &function,
                                const std::map<std::string, Array> &files,
                                std::map<std::string, int64_t> &sizes,
                                const std::map<std::string, int64_t> &fixed) {
@@ -52,7 +53,8 @@ static LogicalResult bindSizes(Session &session, const FunctionSignature &functi
 static llvm::Expected<Array> readArgument(const std::string &path,
                                           ElementType type, bool forOracle) {
   if (forOracle && type == ElementType::F64)
-    for (ElementType own : {ElementType::F32, ElementType::F16, ElementType::BF16}) {
+    for (ElementType own :
+         {ElementType::F32, ElementType::F16, ElementType::BF16}) {
       llvm::Expected<Array> array = readNpy(path, own);
       if (array)
         return array->convert(ElementType::F64);
@@ -61,8 +63,8 @@ static llvm::Expected<Array> readArgument(const std::string &path,
   return readNpy(path, type);
 }
 
-static void printSummary(const FunctionSignature &function, const Arrays &arrays,
-                         bool json) {
+static void printSummary(const FunctionSignature &function,
+                         const Arrays &arrays, bool json) {
   llvm::json::Array list;
   for (auto [tensor, array] : llvm::zip(function.tensors, arrays)) {
     if (tensor.role != GATE_ROLE_OUTPUT && tensor.role != GATE_ROLE_NEXT_STATE)
@@ -81,8 +83,10 @@ static void printSummary(const FunctionSignature &function, const Arrays &arrays
     double rms = n ? std::sqrt(sum / n) : 0;
     std::string name = qualifiedName(tensor);
     if (json)
-      list.push_back(llvm::json::Object{{"name", name}, {"shape", shape},
-                                        {"min", low}, {"max", high},
+      list.push_back(llvm::json::Object{{"name", name},
+                                        {"shape", shape},
+                                        {"min", low},
+                                        {"max", high},
                                         {"rms", rms}});
     else
       llvm::outs() << llvm::format(
@@ -117,8 +121,8 @@ static LogicalResult run(const RunCommand &command, Session &session) {
           tensor.role != GATE_ROLE_NEXT_STATE)
         found = &tensor;
     if (!found)
-      return session.error("--input: " + function.name +
-                           " has no argument '" + name + "'");
+      return session.error("--input: " + function.name + " has no argument '" +
+                           name + "'");
     llvm::Expected<Array> array =
         readArgument(path, found->type, command.reference);
     if (!array)

@@ -128,10 +128,13 @@ static FailureOr<std::vector<Row>> verify(const DataOptions &data,
         failed(oracle->call(session, index, oracleArrays)))
       return failure();
     for (auto [position, tensor] : llvm::enumerate(function.tensors)) {
-      if (tensor.role != GATE_ROLE_OUTPUT && tensor.role != GATE_ROLE_NEXT_STATE)
+      if (tensor.role != GATE_ROLE_OUTPUT &&
+          tensor.role != GATE_ROLE_NEXT_STATE)
         continue;
       double scale = rmsOf(oracleArrays[position]);
-      Row row{function.name, tensor.name, tensor.type,
+      Row row{function.name,
+              tensor.name,
+              tensor.type,
               compare(arrays[position], oracleArrays[position], scale),
               compare(plainArrays[position], oracleArrays[position], scale),
               false};
@@ -146,8 +149,8 @@ static void printJson(const std::vector<Row> &rows) {
   llvm::json::Array list;
   for (const Row &row : rows) {
     auto errors = [](const Errors &e) {
-      return llvm::json::Object{{"max", e.largest}, {"rms", e.rms},
-                                {"mismatches", e.mismatches}};
+      return llvm::json::Object{
+          {"max", e.largest}, {"rms", e.rms}, {"mismatches", e.mismatches}};
     };
     list.push_back(llvm::json::Object{{"function", row.function},
                                       {"result", row.result},

@@ -37,8 +37,9 @@ using namespace mlir;
 using namespace gate;
 
 std::string gate::versionText() {
-  return std::string("gate ") + GATE_VERSION + " (LLVM " LLVM_VERSION_STRING
-         ", ABI " + std::to_string(GATE_ABI_VERSION) + ")";
+  return std::string("gate ") + GATE_VERSION +
+         " (LLVM " LLVM_VERSION_STRING ", ABI " +
+         std::to_string(GATE_ABI_VERSION) + ")";
 }
 
 static constexpr StringRef fastStages[] = {"model", "tile", "cpu", "llvm"};
@@ -64,14 +65,16 @@ LogicalResult Compiler::error(const Twine &message) {
 /// Whether `text` can begin a name in C.
 static bool isIdentifier(StringRef text) {
   return !text.empty() && !llvm::isDigit(text.front()) &&
-         llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+         llvm::all_of(text,
+                      [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
 LogicalResult Compiler::parse() {
   if (!isIdentifier(options.prefix))
-    return error("expects a prefix of letters, digits and underscores that does "
-                 "not start with a digit, got '" +
-                 options.prefix + "'; --prefix=NAME sets another");
+    return error(
+        "expects a prefix of letters, digits and underscores that does "
+        "not start with a digit, got '" +
+        options.prefix + "'; --prefix=NAME sets another");
   for (const std::string &stage : options.printAfter)
     if (!llvm::is_contained(fastStages, stage) &&
         !llvm::is_contained(referenceStages, stage))
@@ -103,7 +106,8 @@ static void widen(TensorSignature &tensor) {
     Array own(tensor.type, tensor.shape);
     std::memcpy(own.data(), tensor.embedded.data(), tensor.embedded.size());
     Array wide = own.convert(ElementType::F64);
-    tensor.embedded.assign(static_cast<const char *>(wide.data()), wide.bytes());
+    tensor.embedded.assign(static_cast<const char *>(wide.data()),
+                           wide.bytes());
   }
   tensor.type = ElementType::F64;
 }
@@ -130,8 +134,8 @@ LogicalResult Compiler::describeLibrary() {
   if (options.path == Path::Oracle)
     for (FunctionSignature &function : library.functions)
       for (TensorSignature &tensor : function.tensors)
-        if (tensor.type == ElementType::F32 || tensor.type == ElementType::BF16 ||
-            tensor.type == ElementType::F16)
+        if (tensor.type == ElementType::F32 ||
+            tensor.type == ElementType::BF16 || tensor.type == ElementType::F16)
           widen(tensor);
   return success();
 }
@@ -221,8 +225,8 @@ LogicalResult Compiler::runThrough(StringRef last) {
   return success();
 }
 
-LogicalResult
-Compiler::emit(function_ref<LogicalResult(std::unique_ptr<llvm::Module>)> consume) {
+LogicalResult Compiler::emit(
+    function_ref<LogicalResult(std::unique_ptr<llvm::Module>)> consume) {
   if (options.progress)
     options.progress("code");
   llvm::LLVMContext llvmContext;
@@ -266,7 +270,8 @@ LogicalResult Compiler::writeObject(const std::string &path) {
 
 LogicalResult Compiler::writeLibrary(const std::string &path) {
   llvm::SmallString<128> folder;
-  if (std::error_code code = llvm::sys::fs::createUniqueDirectory("gate", folder))
+  if (std::error_code code =
+          llvm::sys::fs::createUniqueDirectory("gate", folder))
     return error("cannot make a temporary folder: " + code.message());
   // Fixed names in a folder of our own: nothing random can reach the output.
   std::string object = (folder + "/code.o").str();

@@ -23,7 +23,8 @@ using namespace mlir;
 using namespace gate;
 
 /// Gives the arguments static sizes; casts keep the body valid.
-static void specialise(func::FuncOp function, const FunctionSignature &signature,
+static void specialise(func::FuncOp function,
+                       const FunctionSignature &signature,
                        const std::map<std::string, int64_t> &sizes) {
   Block &entry = function.getBody().front();
   OpBuilder builder(&entry, entry.begin());
@@ -38,7 +39,8 @@ static void specialise(func::FuncOp function, const FunctionSignature &signature
     if (fixed == type)
       continue;
     argument.setType(fixed);
-    auto cast = tensor::CastOp::create(builder, function.getLoc(), type, argument);
+    auto cast =
+        tensor::CastOp::create(builder, function.getLoc(), type, argument);
     argument.replaceAllUsesExcept(cast, cast);
   }
   function.setType(builder.getFunctionType(entry.getArgumentTypes(),
@@ -112,10 +114,13 @@ gate::computeCosts(Session &session, Compiler &compiler,
       own.ops.push_back({op.getName().getStringRef().str(), location, cost});
     }
     for (const TensorSignature &tensor : signature.tensors) {
-      double bytes = tensor.type == ElementType::F64 || tensor.type == ElementType::I64 ? 8
-                     : tensor.type == ElementType::F32 || tensor.type == ElementType::I32 ? 4
-                     : tensor.type == ElementType::BF16 || tensor.type == ElementType::F16 ? 2
-                                                                                            : 1;
+      double bytes =
+          tensor.type == ElementType::F64 || tensor.type == ElementType::I64 ? 8
+          : tensor.type == ElementType::F32 || tensor.type == ElementType::I32
+              ? 4
+          : tensor.type == ElementType::BF16 || tensor.type == ElementType::F16
+              ? 2
+              : 1;
       for (auto [size, name] : llvm::zip(tensor.shape, tensor.dims))
         bytes *= static_cast<double>(size < 0 ? sizes.at(name) : size);
       own.total.bytes += bytes;

@@ -130,9 +130,9 @@ Array Array::convert(ElementType to) const {
   return result;
 }
 
-std::vector<int64_t> gate::shapeAt(const FunctionSignature &function,
-                                   const TensorSignature &tensor,
-                                   const std::map<std::string, int64_t> &sizes) {
+std::vector<int64_t>
+gate::shapeAt(const FunctionSignature &function, const TensorSignature &tensor,
+              const std::map<std::string, int64_t> &sizes) {
   std::vector<int64_t> shape = tensor.shape;
   for (auto [size, name] : llvm::zip(shape, tensor.dims))
     if (size < 0)
@@ -185,7 +185,9 @@ FailureOr<LoadedLibrary> LoadedLibrary::compile(Session &session,
 template <size_t... I>
 static int32_t callWith(void *function, void *const *groups, void *workspace,
                         size_t bytes, std::index_sequence<I...>) {
-  using Function = int32_t (*)(decltype(static_cast<void>(I), static_cast<void *>(nullptr))..., void *, size_t);
+  using Function = int32_t (*)(
+      decltype(static_cast<void>(I), static_cast<void *>(nullptr))..., void *,
+      size_t);
   return reinterpret_cast<Function>(function)(groups[I]..., workspace, bytes);
 }
 
@@ -206,8 +208,8 @@ makeCallers(std::index_sequence<N...>) {
   return {&callN<N>...};
 }
 
-LogicalResult LoadedLibrary::call(Session &session, size_t index, Arrays &arrays,
-                                  Array *workspace) {
+LogicalResult LoadedLibrary::call(Session &session, size_t index,
+                                  Arrays &arrays, Array *workspace) {
   static constexpr auto callers =
       makeCallers(std::make_index_sequence<mostGroups + 1>());
   FunctionLayout layout = computeLayout(library).functions[index];
@@ -251,7 +253,8 @@ LogicalResult LoadedLibrary::call(Session &session, size_t index, Arrays &arrays
 template <size_t... I>
 static int32_t queryWith(void *function, const int64_t *dims, size_t *bytes,
                          std::index_sequence<I...>) {
-  using Function = int32_t (*)(decltype(static_cast<void>(I), int64_t())..., size_t *);
+  using Function =
+      int32_t (*)(decltype(static_cast<void>(I), int64_t())..., size_t *);
   return reinterpret_cast<Function>(function)(dims[I]..., bytes);
 }
 

@@ -76,8 +76,9 @@ llvm::Expected<Array> gate::readNpy(const std::string &path,
     return fail("has no simple element type");
   descr = descr.split('\'').first;
   if (descr != descrOf(expected))
-    return fail("expected element type " + llvm::Twine(elementTypeName(expected)) +
-                " ('" + descrOf(expected) + "'), got '" + descr + "'");
+    return fail("expected element type " +
+                llvm::Twine(elementTypeName(expected)) + " ('" +
+                descrOf(expected) + "'), got '" + descr + "'");
   if (field(header, "fortran_order").starts_with("True"))
     return fail("expects row-major order, got column-major");
   llvm::StringRef shapeText = field(header, "shape");

@@ -34,8 +34,8 @@ llvm::Expected<Safetensors> Safetensors::open(const std::string &path) {
                 " bytes is longer than the file");
   auto parsed = llvm::json::parse(bytes.substr(8, length));
   if (!parsed)
-    return fail(path + ": header is no JSON: " +
-                llvm::toString(parsed.takeError()));
+    return fail(path +
+                ": header is no JSON: " + llvm::toString(parsed.takeError()));
   llvm::json::Object *object = parsed->getAsObject();
   if (!object)
     return fail(path + ": expects a JSON object as header");
@@ -69,7 +69,8 @@ static llvm::StringRef typeCode(ElementType type) {
   llvm_unreachable("unknown element type");
 }
 
-static std::string describe(llvm::StringRef type, llvm::ArrayRef<int64_t> shape) {
+static std::string describe(llvm::StringRef type,
+                            llvm::ArrayRef<int64_t> shape) {
   std::string text = type.str() + " [";
   for (size_t i = 0; i < shape.size(); ++i)
     text += (i ? ", " : "") + std::to_string(shape[i]);

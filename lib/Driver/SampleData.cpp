@@ -27,7 +27,9 @@ public:
     return z ^ (z >> 31);
   }
   /// In (0, 1).
-  double uniform() { return (static_cast<double>(next() >> 11) + 0.5) * 0x1p-53; }
+  double uniform() {
+    return (static_cast<double>(next() >> 11) + 0.5) * 0x1p-53;
+  }
   /// Standard normal (Box and Muller).
   double normal() {
     double radius = std::sqrt(-2 * std::log(uniform()));
@@ -86,7 +88,8 @@ Arrays gate::makeArrays(const FunctionSignature &function,
   return arrays;
 }
 
-Arrays gate::convertArrays(const Arrays &arrays, const FunctionSignature &other) {
+Arrays gate::convertArrays(const Arrays &arrays,
+                           const FunctionSignature &other) {
   Arrays result;
   for (auto [array, tensor] : llvm::zip(arrays, other.tensors)) {
     result.push_back(array.convert(tensor.type));

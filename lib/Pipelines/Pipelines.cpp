@@ -119,7 +119,8 @@ void gate::buildLLVMPipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createLowerExpandShapes());
   manager.addPass(createConvertMathToCalls());
   manager.addPass(createBuildEntries());
-  manager.addNestedPass<func::FuncOp>(memref::createExpandStridedMetadataPass());
+  manager.addNestedPass<func::FuncOp>(
+      memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
@@ -129,7 +130,8 @@ void gate::buildLLVMPipeline(OpPassManager &manager) {
   vectors.x86Vector = true;
   manager.addPass(createConvertVectorToLLVMPass(vectors));
   manager.addNestedPass<func::FuncOp>(createConvertMathToLLVMPass());
-  manager.addNestedPass<func::FuncOp>(memref::createExpandStridedMetadataPass());
+  manager.addNestedPass<func::FuncOp>(
+      memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addNestedPass<func::FuncOp>(createArithToLLVMConversionPass());
   manager.addPass(createFinalizeMemRefToLLVMConversionPass());

@@ -12,4 +12,5 @@
 #include "Check.cpp"
 #include "Cpu.cpp"
 #include "Errors.cpp"
+#include "HalfFloats.cpp"
 #include "Threads.cpp"

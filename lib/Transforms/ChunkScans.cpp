@@ -54,7 +54,8 @@ private:
   Values buildTokens(TensorBuilder &b, ValueRange parallel, Values tiles,
                      OpFoldResult position, OpFoldResult size, int64_t rows,
                      OpFoldResult time);
-  Value loop(TensorBuilder &b, Value from, Value to, int64_t step, Values &tiles,
+  Value loop(TensorBuilder &b, Value from, Value to, int64_t step,
+             Values &tiles,
              function_ref<Values(TensorBuilder &, Value, Values)> body);
   /// Writes rows [0, size) of `tile` to rows [offset, ...) of `output`.
   Value store(TensorBuilder &b, Value tile, Value output, OpFoldResult offset,
@@ -77,12 +78,12 @@ static Value asValue(TensorBuilder &b, OpFoldResult size) {
 }
 
 /// a + sign * b on sizes, folded where both are constants.
-static OpFoldResult combine(TensorBuilder &b, OpFoldResult lhs, OpFoldResult rhs,
-                            int64_t sign) {
+static OpFoldResult combine(TensorBuilder &b, OpFoldResult lhs,
+                            OpFoldResult rhs, int64_t sign) {
   AffineExpr d0, d1;
   bindDims(b.builder.getContext(), d0, d1);
-  return affine::makeComposedFoldedAffineApply(b.builder, b.loc,
-                                               d0 + d1 * sign, {lhs, rhs});
+  return affine::makeComposedFoldedAffineApply(b.builder, b.loc, d0 + d1 * sign,
+                                               {lhs, rhs});
 }
 
 Value ScanChunker::store(TensorBuilder &b, Value tile, Value output,
@@ -93,13 +94,14 @@ Value ScanChunker::store(TensorBuilder &b, Value tile, Value output,
   Sizes offsets = zeros;
   offsets[0] = offset;
   // One row is the same in both orders.
-  bool flips = op.isReverse() &&
-               getConstantIntValue(size) != std::optional<int64_t>(1);
+  bool flips =
+      op.isReverse() && getConstantIntValue(size) != std::optional<int64_t>(1);
   if (!flips) {
     sizes[0] = size;
     Value part = tile;
     if (getConstantIntValue(size) !=
-        std::optional<int64_t>(cast<RankedTensorType>(tile.getType()).getDimSize(0)))
+        std::optional<int64_t>(
+            cast<RankedTensorType>(tile.getType()).getDimSize(0)))
       part = b.slice(tile, zeros, sizes);
     Type element = outputType.getElementType();
     if (cast<RankedTensorType>(tile.getType()).getElementType() == element)
@@ -112,8 +114,8 @@ Value ScanChunker::store(TensorBuilder &b, Value tile, Value output,
   }
   // Row i of the tile is token offset + size - 1 - i.
   sizes[0] = b.builder.getIndexAttr(1);
-  OpFoldResult last = combine(b, combine(b, offset, size, 1),
-                              b.builder.getIndexAttr(1), -1);
+  OpFoldResult last =
+      combine(b, combine(b, offset, size, 1), b.builder.getIndexAttr(1), -1);
   Values carried{output};
   return loop(b, b.index(0), asValue(b, size), 1, carried,
               [&](TensorBuilder &s, Value i, Values in) -> Values {
@@ -159,8 +161,9 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
   // An output that nobody reads has a tile to write to, and no more.
   auto tileOf = [&](unsigned output) {
     auto found = llvm::find(carried, output);
-    return found == carried.end() ? Value()
-                                  : tiles[std::distance(carried.begin(), found)];
+    return found == carried.end()
+               ? Value()
+               : tiles[std::distance(carried.begin(), found)];
   };
   for (unsigned i = 0; i < outputs; ++i) {
     RankedTensorType type = op.getResultTileType(i, rows);
@@ -168,7 +171,8 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
     if (direct && tile &&
         cast<RankedTensorType>(tile.getType()).getElementType() ==
             type.getElementType()) {
-      Sizes sizes = b.sizes(tile), offsets(sizes.size(), b.builder.getIndexAttr(0));
+      Sizes sizes = b.sizes(tile),
+            offsets(sizes.size(), b.builder.getIndexAttr(0));
       offsets[0] = offset;
       sizes[0] = size;
       rooms.push_back(b.slice(tile, offsets, sizes));
@@ -215,9 +219,8 @@ Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
   // copies, so the code exists once. Few tokens past a chunk go one by one.
   Value all = asValue(b, time), whole = asValue(b, full);
   Value rest = arith::SubIOp::create(b.builder, b.loc, all, whole);
-  Value isFew = arith::CmpIOp::create(b.builder, b.loc,
-                                      arith::CmpIPredicate::ule, rest,
-                                      b.index(fewTokens));
+  Value isFew = arith::CmpIOp::create(
+      b.builder, b.loc, arith::CmpIPredicate::ule, rest, b.index(fewTokens));
   Value chunked = arith::SelectOp::create(b.builder, b.loc, isFew, whole, all);
   AffineMap sizeMap =
       AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(chunk), d0 - d1},
@@ -251,8 +254,8 @@ Values ScanChunker::rewrite() {
     for (unsigned i = 0; i < rank; ++i)
       probes.push_back(b.index(0));
     Sizes offsets, sizes;
-    op.getResultTile(builder, loc, result, probes, builder.getIndexAttr(0), time,
-                     offsets, sizes);
+    op.getResultTile(builder, loc, result, probes, builder.getIndexAttr(0),
+                     time, offsets, sizes);
     for (auto [dim, offset] : llvm::enumerate(offsets))
       for (unsigned i = 0; i < rank; ++i)
         if (auto value = dyn_cast<Value>(offset); value == probes[i])
@@ -303,13 +306,14 @@ Values ScanChunker::rewrite() {
               drop.push_back(dim);
           Value tile = s.slice(shared[position], offsets, sizes, drop);
           if (i >= outputs && !op.getInitialState(i))
-            tile = linalg::FillOp::create(
-                       inner, l,
-                       ValueRange{s.number(
-                           cast<RankedTensorType>(tile.getType()).getElementType(),
-                           0)},
-                       ValueRange{tile})
-                       .getResult(0);
+            tile =
+                linalg::FillOp::create(
+                    inner, l,
+                    ValueRange{s.number(
+                        cast<RankedTensorType>(tile.getType()).getElementType(),
+                        0)},
+                    ValueRange{tile})
+                    .getResult(0);
           tiles.push_back(tile);
           for (OpFoldResult &size : sizes)
             if (std::optional<int64_t> constant = getConstantIntValue(size))

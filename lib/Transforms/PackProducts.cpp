@@ -92,9 +92,9 @@ private:
   }
   /// acc[m, n] += left[m, k, v] * right[k, n, v] over pairs k and halves v.
   Value pairProduct(TensorBuilder &s, Value left, Value right, Value acc) {
-    return s.contract(left, right, acc,
-                      {s.map(4, {0, 2, 3}), s.map(4, {2, 1, 3}), s.map(4, {0, 1})},
-                      2);
+    return s.contract(
+        left, right, acc,
+        {s.map(4, {0, 2, 3}), s.map(4, {2, 1, 3}), s.map(4, {0, 1})}, 2);
   }
   OpFoldResult attr(int64_t n) { return b.builder.getIndexAttr(n); }
 
@@ -219,35 +219,40 @@ Value ProductBuilder::buildFewRows(TensorBuilder &s, Value acc) {
   int64_t block = blocking.pairs ? fewRowsBlock / 2 : fewRowsBlock;
   OpFoldResult total = blocking.pairs ? pairCount() : depth;
   Value whole = blocking.pairs ? splitPairs(s, lhs, 1) : lhs;
-  return parallel(s, tasks, acc, [&](TensorBuilder &e, Value task, Value shared,
-                                     Sizes &offsets, Sizes &sizes) {
-    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
-    OpFoldResult width = rest(e, columns, first, blocking.panel);
-    offsets = {attr(0), first};
-    sizes = {rows, width};
-    Value tile = accumulator(e, shared, offsets, sizes);
-    if (direct) {
-      Value right = e.slice(rhs, {attr(0), first}, {depth, width});
-      return product(e, lhs, right, false, tile);
-    }
-    Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
-    return loop(e, total, block, tile, [&](TensorBuilder &f, Value k, Value in) {
-      OpFoldResult steps = rest(f, total, k, block);
-      Sizes shape{attr(block), attr(blocking.panel)}, extent{steps, width};
-      Sizes from{attr(0), OpFoldResult(k)}, leftExtent{rows, steps};
-      if (blocking.pairs)
-        for (Sizes *list : {&shape, &extent, &leftExtent})
-          list->push_back(attr(2));
-      if (blocking.pairs)
-        from.push_back(attr(0));
-      Value room = f.slice(f.empty(shape, element), Sizes(extent.size(), attr(0)),
-                           extent);
-      Value right = copyPanel(f, OpFoldResult(k), steps, first, width, room);
-      Value left = f.slice(whole, from, leftExtent);
-      return blocking.pairs ? pairProduct(f, left, right, in)
-                            : product(f, left, right, false, in);
-    });
-  });
+  return parallel(
+      s, tasks, acc,
+      [&](TensorBuilder &e, Value task, Value shared, Sizes &offsets,
+          Sizes &sizes) {
+        OpFoldResult first = apply(e, d0 * blocking.panel, {task});
+        OpFoldResult width = rest(e, columns, first, blocking.panel);
+        offsets = {attr(0), first};
+        sizes = {rows, width};
+        Value tile = accumulator(e, shared, offsets, sizes);
+        if (direct) {
+          Value right = e.slice(rhs, {attr(0), first}, {depth, width});
+          return product(e, lhs, right, false, tile);
+        }
+        Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
+        return loop(
+            e, total, block, tile, [&](TensorBuilder &f, Value k, Value in) {
+              OpFoldResult steps = rest(f, total, k, block);
+              Sizes shape{attr(block), attr(blocking.panel)},
+                  extent{steps, width};
+              Sizes from{attr(0), OpFoldResult(k)}, leftExtent{rows, steps};
+              if (blocking.pairs)
+                for (Sizes *list : {&shape, &extent, &leftExtent})
+                  list->push_back(attr(2));
+              if (blocking.pairs)
+                from.push_back(attr(0));
+              Value room = f.slice(f.empty(shape, element),
+                                   Sizes(extent.size(), attr(0)), extent);
+              Value right =
+                  copyPanel(f, OpFoldResult(k), steps, first, width, room);
+              Value left = f.slice(whole, from, leftExtent);
+              return blocking.pairs ? pairProduct(f, left, right, in)
+                                    : product(f, left, right, false, in);
+            });
+      });
 }
 
 /// The right side as [panels, depth, panel width].
@@ -260,19 +265,21 @@ Value ProductBuilder::buildPanels(TensorBuilder &s) {
   if (blocking.pairs)
     shape.push_back(attr(2));
   Value init = s.empty(shape, element);
-  return parallel(s, panels, init, [&](TensorBuilder &e, Value task, Value shared,
-                                       Sizes &offsets, Sizes &sizes) {
-    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
-    OpFoldResult width = rest(e, columns, first, blocking.panel);
-    offsets = {task, attr(0), attr(0)};
-    sizes = {attr(1), total, width};
-    if (blocking.pairs) {
-      offsets.push_back(attr(0));
-      sizes.push_back(attr(2));
-    }
-    return copyPanel(e, attr(0), total, first, width,
-                     e.slice(shared, offsets, sizes, {0}));
-  });
+  return parallel(s, panels, init,
+                  [&](TensorBuilder &e, Value task, Value shared,
+                      Sizes &offsets, Sizes &sizes) {
+                    OpFoldResult first = apply(e, d0 * blocking.panel, {task});
+                    OpFoldResult width =
+                        rest(e, columns, first, blocking.panel);
+                    offsets = {task, attr(0), attr(0)};
+                    sizes = {attr(1), total, width};
+                    if (blocking.pairs) {
+                      offsets.push_back(attr(0));
+                      sizes.push_back(attr(2));
+                    }
+                    return copyPanel(e, attr(0), total, first, width,
+                                     e.slice(shared, offsets, sizes, {0}));
+                  });
 }
 
 Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
@@ -281,8 +288,8 @@ Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
   OpFoldResult tasks = apply(s, d0.ceilDiv(blocking.rows), {rows});
   Value whole = blocking.pairs ? splitPairs(s, lhs, 1) : lhs;
   OpFoldResult total = blocking.pairs ? pairCount() : depth;
-  int64_t block = blocking.pairs ? llvm::divideCeil(blocking.depth, 2)
-                                 : blocking.depth;
+  int64_t block =
+      blocking.pairs ? llvm::divideCeil(blocking.depth, 2) : blocking.depth;
   // One panel of the right side against one row block of the left.
   auto multiply = [&](TensorBuilder &g, Value left, OpFoldResult height,
                       OpFoldResult k, OpFoldResult steps, Value column,
@@ -312,8 +319,7 @@ Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
         sizes = {height, columns};
         Value tile = accumulator(e, shared, offsets, sizes);
         return loop(
-            e, total, block, tile,
-            [&](TensorBuilder &f, Value k, Value outer) {
+            e, total, block, tile, [&](TensorBuilder &f, Value k, Value outer) {
               OpFoldResult steps = rest(f, total, k, block);
               Sizes from{firstRow, OpFoldResult(k)}, extent{height, steps};
               if (blocking.pairs) {
@@ -430,9 +436,9 @@ struct PackProducts : gate::impl::PackProductsBase<PackProducts> {
       lhs = tensor::CollapseShapeOp::create(builder, op.getLoc(), lhs, groups);
       acc = tensor::CollapseShapeOp::create(builder, op.getLoc(), acc, groups);
     }
-    ProductBuilder product(builder, op.getLoc(), lhs, rhs,
-                           form->rhsIsTransposed, initial,
-                           Blocking{panelWidth, rowBlock, depthBlock, minRows, pairs});
+    ProductBuilder product(
+        builder, op.getLoc(), lhs, rhs, form->rhsIsTransposed, initial,
+        Blocking{panelWidth, rowBlock, depthBlock, minRows, pairs});
     Value result = product.build(acc);
     if (form->rowDims > 1)
       result = tensor::ExpandShapeOp::create(builder, op.getLoc(), resultType,

@@ -56,8 +56,7 @@ struct RefineFromCasts : OpInterfaceRewritePattern<InferTypeOpInterface> {
     state.propertiesAttr = op->getPropertiesAsAttribute();
     Operation *refined = rewriter.create(state);
     SmallVector<Value> results;
-    for (auto [fresh, old] :
-         llvm::zip(refined->getResults(), op->getResults()))
+    for (auto [fresh, old] : llvm::zip(refined->getResults(), op->getResults()))
       results.push_back(fresh.getType() == old.getType()
                             ? Value(fresh)
                             : tensor::CastOp::create(rewriter, op->getLoc(),
@@ -82,7 +81,8 @@ struct RefineElementwise : RewritePattern {
     SmallVector<int64_t> shape(type.getShape());
     for (Value operand : op->getOperands())
       if (auto cast = operand.getDefiningOp<tensor::CastOp>())
-        if (auto source = dyn_cast<RankedTensorType>(cast.getSource().getType()))
+        if (auto source =
+                dyn_cast<RankedTensorType>(cast.getSource().getType()))
           for (auto [size, known] : llvm::zip(shape, source.getShape()))
             if (ShapedType::isDynamic(size))
               size = known;
@@ -94,7 +94,8 @@ struct RefineElementwise : RewritePattern {
       operands.push_back(
           own ? Value(tensor::CastOp::create(
                     rewriter, op->getLoc(),
-                    RankedTensorType::get(shape, own.getElementType()), operand))
+                    RankedTensorType::get(shape, own.getElementType()),
+                    operand))
               : operand);
     }
     OperationState state(op->getLoc(), op->getName());
@@ -104,7 +105,8 @@ struct RefineElementwise : RewritePattern {
         llvm::to_vector(op->getDiscardableAttrDictionary().getValue()));
     state.propertiesAttr = op->getPropertiesAsAttribute();
     Operation *refined = rewriter.create(state);
-    rewriter.replaceOpWithNewOp<tensor::CastOp>(op, type, refined->getResult(0));
+    rewriter.replaceOpWithNewOp<tensor::CastOp>(op, type,
+                                                refined->getResult(0));
     return success();
   }
 };

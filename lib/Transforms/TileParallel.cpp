@@ -53,7 +53,8 @@ static SmallVector<int64_t> chooseTiles(linalg::LinalgOp op,
       inner *= std::max<int64_t>(range, 1);
       continue;
     }
-    tiles[loop] = std::max<int64_t>(tileElements / std::max<int64_t>(inner, 1), 1);
+    tiles[loop] =
+        std::max<int64_t>(tileElements / std::max<int64_t>(inner, 1), 1);
     tiled = cut = true;
   }
   return tiled ? tiles : SmallVector<int64_t>();
@@ -66,7 +67,8 @@ struct TileParallel : gate::impl::TileParallelBase<TileParallel> {
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {
-      if (!op->getParentOfType<LoopLikeOpInterface>() && op.hasPureTensorSemantics())
+      if (!op->getParentOfType<LoopLikeOpInterface>() &&
+          op.hasPureTensorSemantics())
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());

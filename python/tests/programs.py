@@ -104,11 +104,13 @@ def compiler() -> str:
     return tool
 
 
-def compile_library(folder: Path, name: str, text: str) -> Path:
+def compile_library(folder: Path, name: str, text: str, *flags: str) -> Path:
     source, library = folder / f"{name}.mlir", folder / f"lib{name}.so"
     source.write_text(text)
     result = subprocess.run(
-        [compiler(), "compile", source, "-o", library], capture_output=True, text=True
+        [compiler(), "compile", source, "-o", library, *flags],
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 0, f"{source}:\n{result.stderr}"
     return library

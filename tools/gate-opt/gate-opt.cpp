@@ -24,6 +24,6 @@ int main(int argc, char **argv) {
   gate::registerGateTransformsPasses();
   gate::registerGateConversionPasses();
   gate::registerPipelines();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "Gate's optimizer driver\n", registry));
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "Gate's optimizer driver\n", registry));
 }

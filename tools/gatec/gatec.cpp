@@ -21,57 +21,66 @@ namespace {
 /// Our own flags; those of LLVM's libraries are not for our users.
 cl::OptionCategory gateOptions("Options");
 
-cl::SubCommand compileCommand("compile", "Compile a program to a shared library "
-                                         "and a C header");
+cl::SubCommand compileCommand("compile",
+                              "Compile a program to a shared library "
+                              "and a C header");
 cl::SubCommand runCommand("run", "Run a function on .npy files or seeded data");
 cl::SubCommand verifyCommand(
     "verify", "Compare the compiled program with an f64 oracle on seeded data");
 cl::SubCommand benchCommand("bench", "Time a function against this machine's "
                                      "ceilings");
-cl::SubCommand costCommand("cost", "Print what a function costs at given sizes");
+cl::SubCommand costCommand("cost",
+                           "Print what a function costs at given sizes");
 
 #define ALL                                                                    \
-  cl::cat(gateOptions), cl::sub(compileCommand), cl::sub(runCommand), cl::sub(verifyCommand),         \
-      cl::sub(benchCommand), cl::sub(costCommand)
+  cl::cat(gateOptions), cl::sub(compileCommand), cl::sub(runCommand),          \
+      cl::sub(verifyCommand), cl::sub(benchCommand), cl::sub(costCommand)
 #define DATA                                                                   \
-  cl::cat(gateOptions), cl::sub(runCommand), cl::sub(verifyCommand), cl::sub(benchCommand),           \
-      cl::sub(costCommand)
+  cl::cat(gateOptions), cl::sub(runCommand), cl::sub(verifyCommand),           \
+      cl::sub(benchCommand), cl::sub(costCommand)
 
 cl::opt<std::string> input(cl::Positional, cl::desc("<program.mlir>"),
                            cl::Required, ALL);
-cl::opt<std::string> target(
-    "target", cl::desc("Machine: cpu (this one), cpu:NAME, cpu:NAME,+feature"),
-    cl::init("cpu"), ALL);
+cl::opt<std::string>
+    target("target",
+           cl::desc("Machine: cpu (this one), cpu:NAME, cpu:NAME,+feature"),
+           cl::init("cpu"), ALL);
 cl::opt<bool> json("json", cl::desc("Print JSON instead of text"), ALL);
-cl::list<std::string> printAfter(
-    "print-ir-after", cl::CommaSeparated,
-    cl::desc("Print the IR after a stage: model, tile, cpu, llvm"), ALL);
-cl::opt<std::string> reproducer(
-    "reproducer", cl::desc("Write a reproducer to this file if a pass crashes"),
-    ALL);
+cl::list<std::string>
+    printAfter("print-ir-after", cl::CommaSeparated,
+               cl::desc("Print the IR after a stage: model, tile, cpu, llvm"),
+               ALL);
+cl::opt<std::string>
+    reproducer("reproducer",
+               cl::desc("Write a reproducer to this file if a pass crashes"),
+               ALL);
 
 cl::opt<std::string> output("o", cl::desc("Output, for example libmodel.so"),
-                            cl::value_desc("file"), cl::cat(gateOptions), cl::sub(compileCommand));
-cl::opt<std::string> prefix(
-    "prefix", cl::desc("Prefix of exported names (default: from the output, "
-                       "libgla.so gives gla)"),
-    cl::cat(gateOptions), cl::sub(compileCommand));
+                            cl::value_desc("file"), cl::cat(gateOptions),
+                            cl::sub(compileCommand));
 cl::opt<std::string>
-    emit("emit", cl::desc("Stop early: llvm, obj or mlir:<stage>"),
-         cl::cat(gateOptions), cl::sub(compileCommand));
-cl::opt<std::string> embed(
-    "embed", cl::desc("Bake the parameters of a safetensors file in"), ALL);
+    prefix("prefix",
+           cl::desc("Prefix of exported names (default: from the output, "
+                    "libgla.so gives gla)"),
+           cl::cat(gateOptions), cl::sub(compileCommand));
+cl::opt<std::string> emit("emit",
+                          cl::desc("Stop early: llvm, obj or mlir:<stage>"),
+                          cl::cat(gateOptions), cl::sub(compileCommand));
+cl::opt<std::string>
+    embed("embed", cl::desc("Bake the parameters of a safetensors file in"),
+          ALL);
 cl::opt<bool> debug("g", cl::desc("Keep line tables of the source file"),
                     cl::cat(gateOptions), cl::sub(compileCommand));
-cl::opt<std::string> linker(
-    "linker", cl::desc("Program to link with (default: LLD, built in)"),
-    cl::cat(gateOptions), cl::sub(compileCommand));
-cl::opt<std::string> saveTemps(
-    "save-temps", cl::desc("Folder for every intermediate form"),
-    cl::cat(gateOptions), cl::sub(compileCommand));
+cl::opt<std::string>
+    linker("linker", cl::desc("Program to link with (default: LLD, built in)"),
+           cl::cat(gateOptions), cl::sub(compileCommand));
+cl::opt<std::string> saveTemps("save-temps",
+                               cl::desc("Folder for every intermediate form"),
+                               cl::cat(gateOptions), cl::sub(compileCommand));
 
-cl::opt<std::string> entry("entry", cl::desc("Function (default: the first, or "
-                                             "all where that makes sense)"),
+cl::opt<std::string> entry("entry",
+                           cl::desc("Function (default: the first, or "
+                                    "all where that makes sense)"),
                            DATA);
 cl::list<std::string> sets("set", cl::desc("Size of a named dim: --set T=1000"),
                            cl::value_desc("dim=size"), DATA);
@@ -134,8 +143,8 @@ static bool dataOptions(gate::DataOptions &data) {
       return false;
     int64_t size;
     if (pair.second.getAsInteger(10, size) || size < 0) {
-      llvm::errs() << "error: --set: expects a size of at least 0, got '" << text
-                   << "'\n";
+      llvm::errs() << "error: --set: expects a size of at least 0, got '"
+                   << text << "'\n";
       return false;
     }
     data.sizes[pair.first.str()] = size;
@@ -154,10 +163,9 @@ static int dispatch() {
       command.output = command.emit.empty()
                            ? "lib" + llvm::sys::path::stem(input).str() + ".so"
                            : "-";
-    command.options.prefix = !prefix.empty() ? std::string(prefix)
-                             : command.emit.empty()
-                                 ? prefixOf(command.output)
-                                 : prefixOf(input);
+    command.options.prefix = !prefix.empty()        ? std::string(prefix)
+                             : command.emit.empty() ? prefixOf(command.output)
+                                                    : prefixOf(input);
     return gate::runCompile(command);
   }
   gate::DataOptions data;
@@ -195,8 +203,10 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(
       argc, argv,
       "Gate: a compiler for gated neural architectures\n\n"
-      "  gatec compile model.mlir -o out/libmodel.so   a library and its header\n"
-      "  gatec verify model.mlir --set T=1000          compare with an f64 oracle\n"
+      "  gatec compile model.mlir -o out/libmodel.so   a library and its "
+      "header\n"
+      "  gatec verify model.mlir --set T=1000          compare with an f64 "
+      "oracle\n"
       "  gatec run model.mlir --input x=x.npy --output-dir out\n"
       "  gatec bench model.mlir --set T=4096           time against ceilings\n"
       "  gatec cost model.mlir --set T=4096            FLOPs and bytes\n");

@@ -112,7 +112,8 @@ Axes LinearScanOp::getIndexAxes() {
   for (Value operand : {Value(getQuery()), Value(getKey()), Value(getValue()),
                         Value(getDecay())})
     if (operand)
-      sharesHeads |= cast<RankedTensorType>(operand.getType()).getDimSize(2) != heads;
+      sharesHeads |=
+          cast<RankedTensorType>(operand.getType()).getDimSize(2) != heads;
   int64_t batch = axes.add(true), time = axes.add(false),
           head = axes.add(!sharesHeads), key = axes.add(false),
           value = axes.add(true);

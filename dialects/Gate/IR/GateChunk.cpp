@@ -113,8 +113,8 @@ struct TileForm {
 };
 } // namespace
 
-/// `source` with `rows` rows in a tile of `padded` rows of `type`, zeros past the
-/// end, in opposite order where `flip`.
+/// `source` with `rows` rows in a tile of `padded` rows of `type`, zeros past
+/// the end, in opposite order where `flip`.
 static Value makeTile(TensorBuilder &b, Value source, OpFoldResult rows,
                       int64_t padded, Type type, bool flip,
                       const TileForm &form) {
@@ -142,10 +142,10 @@ static Value makeTile(TensorBuilder &b, Value source, OpFoldResult rows,
     rest[0] = affine::makeComposedFoldedAffineApply(b.builder, b.loc,
                                                     padded - d0, {rows});
     Value empty = b.slice(tile, places, rest);
-    empty = linalg::FillOp::create(b.builder, b.loc,
-                                   ValueRange{b.number(type, 0)},
-                                   ValueRange{empty})
-                .getResult(0);
+    empty =
+        linalg::FillOp::create(b.builder, b.loc, ValueRange{b.number(type, 0)},
+                               ValueRange{empty})
+            .getResult(0);
     tile = b.insert(empty, tile, places, rest);
   }
   auto copy = [&](TensorBuilder &s, Value from, Value into) {
@@ -172,8 +172,8 @@ static Value makeTile(TensorBuilder &b, Value source, OpFoldResult rows,
         Value row = s.slice(source, fromOffsets, rowSizes);
         rowOf(s, carried[0], OpFoldResult(i), toOffsets, rowSizes);
         Value into = s.slice(carried[0], toOffsets, rowSizes);
-        Value moved = s.insert(copy(s, row, into), carried[0], toOffsets,
-                               rowSizes);
+        Value moved =
+            s.insert(copy(s, row, into), carried[0], toOffsets, rowSizes);
         scf::YieldOp::create(builder, loc, moved);
       });
   return loop.getResult(0);
@@ -211,15 +211,16 @@ Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
   Values tiles{tile(getQuery(), scaled), tile(getKey(), {}),
                tile(getValue(), packed)};
   if (getDecay()) {
-    tiles.push_back(tile(getDecay(), {}));  } else if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
+    tiles.push_back(tile(getDecay(), {}));
+  } else if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
     SmallVector<Attribute> numbers;
     for (double v : *constants)
       numbers.push_back(builder.getFloatAttr(wide, v));
     Value table = arith::ConstantOp::create(
         builder, loc,
         DenseElementsAttr::get(RankedTensorType::get({heads}, wide), numbers));
-    Value g = tensor::ExtractOp::create(builder, loc, table,
-                                        ValueRange{parallel[1]});
+    Value g =
+        tensor::ExtractOp::create(builder, loc, table, ValueRange{parallel[1]});
     Value rows = getValueOrCreateConstantIndexOp(builder, loc, size);
     tiles.push_back(b.elementwise(
         {}, b.empty({builder.getIndexAttr(padded)}, wide),
@@ -244,7 +245,8 @@ namespace {
 struct DecayedChunk {
   /// Per row block: scores [rows, columns up to the block's end].
   Values scores;
-  /// [C, K] scaled queries times the decay from the chunk's start through the row.
+  /// [C, K] scaled queries times the decay from the chunk's start through the
+  /// row.
   Value queries;
   /// Keys times the decay from after the row to the chunk's end, and how they
   /// are indexed in the product with values: [C, K] or [K, C].
@@ -271,10 +273,11 @@ public:
   Values build(Value output, Value state) {
     if (rows == 1)
       return buildToken(output, state);
-    DecayedChunk parts = !decay ? buildUndecayed()
-                         : cast<RankedTensorType>(decay.getType()).getRank() == 2
-                             ? buildVectorDecay()
-                             : buildScalarDecay();
+    DecayedChunk parts =
+        !decay ? buildUndecayed()
+        : cast<RankedTensorType>(decay.getType()).getRank() == 2
+            ? buildVectorDecay()
+            : buildScalarDecay();
     return {read(parts, output, state), update(parts, state)};
   }
 
@@ -282,7 +285,8 @@ private:
   OpFoldResult attr(int64_t n) { return b.builder.getIndexAttr(n); }
   Value part(Value tensor, int64_t row, int64_t count, int64_t column,
              int64_t width) {
-    return b.slice(tensor, {attr(row), attr(column)}, {attr(count), attr(width)});
+    return b.slice(tensor, {attr(row), attr(column)},
+                   {attr(count), attr(width)});
   }
   Value put(Value tile, Value tensor, int64_t row, int64_t count,
             int64_t column, int64_t width) {
@@ -291,10 +295,9 @@ private:
   }
   /// exp(log) element by element, as a tile of its own.
   Value exponential(Value log) {
-    return b.elementwise({log}, b.empty(b.sizes(log), element),
-                         [](TensorBuilder &s, ValueRange args) {
-                           return s.exp(args[0]);
-                         });
+    return b.elementwise(
+        {log}, b.empty(b.sizes(log), element),
+        [](TensorBuilder &s, ValueRange args) { return s.exp(args[0]); });
   }
   /// tile[i, j] * factor[i] or factor[j].
   Value rescale(TensorBuilder &s, Value tile, Value factor, unsigned along,
@@ -354,21 +357,21 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
                        : AffineMap::get(2, 0, {first}, context));
   }
   maps.push_back(stateMap);
-  Value next = b.generic(inputs, state, maps, 2,
-                         [&](TensorBuilder &s, ValueRange args) {
-                           Value kept = args.back();
-                           if (decay)
-                             kept = s.mul(kept, args[2]);
-                           return s.add(kept, s.mul(args[0], args[1]));
-                         });
-  Value zeros = linalg::FillOp::create(b.builder, b.loc,
-                                       ValueRange{b.number(element, 0)},
-                                       ValueRange{output})
-                    .getResult(0);
+  Value next =
+      b.generic(inputs, state, maps, 2, [&](TensorBuilder &s, ValueRange args) {
+        Value kept = args.back();
+        if (decay)
+          kept = s.mul(kept, args[2]);
+        return s.add(kept, s.mul(args[0], args[1]));
+      });
+  Value zeros =
+      linalg::FillOp::create(b.builder, b.loc, ValueRange{b.number(element, 0)},
+                             ValueRange{output})
+          .getResult(0);
   // Loops: the one row, value, key.
-  Value read = b.contract(query, next, zeros,
-                          {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})},
-                          2);
+  Value read =
+      b.contract(query, next, zeros,
+                 {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
   return {read, next};
 }
 
@@ -398,10 +401,9 @@ void ChunkBuilder::buildBlock(int64_t first, Value factors, Value &running,
         run = s.insert(older, run, {zero, zero}, {OpFoldResult(i), width});
         run = s.insert(rowAt(key, row), run, {OpFoldResult(i), zero},
                        {one, width});
-        sum = s.elementwise({rowAt(decay, row)}, sum,
-                            [](TensorBuilder &e, ValueRange x) {
-                              return e.add(x[1], x[0]);
-                            });
+        sum = s.elementwise(
+            {rowAt(decay, row)}, sum,
+            [](TensorBuilder &e, ValueRange x) { return e.add(x[1], x[0]); });
         Value headRow = s.elementwise({q, sum}, rowAt(head, i),
                                       [](TensorBuilder &e, ValueRange x) {
                                         return e.mul(x[0], e.exp(x[1]));
@@ -442,23 +444,24 @@ DecayedChunk ChunkBuilder::buildVectorDecay() {
       fromStart = put(fromHead, fromStart, 0, block, 0, keyWidth);
       before = total;
     } else {
-      Value earlier = b.contract(
-          fromHead, part(keys, 0, keyWidth, 0, first),
-          b.filled({attr(block), attr(first)}, element, 0),
-          {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
+      Value earlier =
+          b.contract(fromHead, part(keys, 0, keyWidth, 0, first),
+                     b.filled({attr(block), attr(first)}, element, 0),
+                     {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
       Value scores = b.empty({attr(block), attr(first + block)}, element);
       scores = put(earlier, scores, 0, block, 0, first);
       scores = put(inside, scores, 0, block, first, block);
       parts.scores.push_back(scores);
       Value slot = part(fromStart, first, block, 0, keyWidth);
-      fromStart = put(rescale(b, fromHead, exponential(before), 1, slot), fromStart, first,
-                      block, 0, keyWidth);
+      fromStart = put(rescale(b, fromHead, exponential(before), 1, slot),
+                      fromStart, first, block, 0, keyWidth);
       Value decayed = rescale(b, part(keys, 0, keyWidth, 0, first),
                               exponential(total), 0, {});
       keys = put(decayed, keys, 0, keyWidth, 0, first);
-      before = b.elementwise({total}, before, [](TensorBuilder &s, ValueRange x) {
-        return s.add(x[1], x[0]);
-      });
+      before =
+          b.elementwise({total}, before, [](TensorBuilder &s, ValueRange x) {
+            return s.add(x[1], x[0]);
+          });
     }
     Value slot = part(keys, 0, keyWidth, first, block);
     keys = put(transpose(running, slot), keys, 0, keyWidth, first, block);
@@ -480,10 +483,9 @@ DecayedChunk ChunkBuilder::buildMasked(Value mask) {
         part(query, first, block, 0, keyWidth), part(keys, 0, keyWidth, 0, end),
         b.filled({attr(block), attr(end)}, element, 0),
         {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
-    scores = b.elementwise({part(mask, first, block, 0, end)}, scores,
-                           [](TensorBuilder &s, ValueRange x) {
-                             return s.mul(x[1], x[0]);
-                           });
+    scores = b.elementwise(
+        {part(mask, first, block, 0, end)}, scores,
+        [](TensorBuilder &s, ValueRange x) { return s.mul(x[1], x[0]); });
     parts.scores.push_back(scores);
   }
   parts.queries = query;
@@ -499,9 +501,8 @@ DecayedChunk ChunkBuilder::buildUndecayed() {
         Value j = linalg::IndexOp::create(s.builder, s.loc, 1);
         Value keep = arith::CmpIOp::create(s.builder, s.loc,
                                            arith::CmpIPredicate::uge, i, j);
-        return arith::SelectOp::create(s.builder, s.loc, keep,
-                                       s.number(element, 1),
-                                       s.number(element, 0));
+        return arith::SelectOp::create(
+            s.builder, s.loc, keep, s.number(element, 1), s.number(element, 0));
       });
   return buildMasked(mask);
 }
@@ -510,7 +511,8 @@ DecayedChunk ChunkBuilder::buildUndecayed() {
 DecayedChunk ChunkBuilder::buildScalarDecay() {
   Value empty = b.empty({attr(rows), attr(rows)}, element);
   auto loop = scf::ForOp::create(
-      b.builder, b.loc, b.index(0), b.index(rows), b.index(1), ValueRange{empty},
+      b.builder, b.loc, b.index(0), b.index(rows), b.index(1),
+      ValueRange{empty},
       [&](OpBuilder &builder, Location loc, Value i, ValueRange carried) {
         TensorBuilder s(builder, loc);
         OpFoldResult zero = attr(0), one = attr(1), width = attr(rows);
@@ -533,9 +535,9 @@ DecayedChunk ChunkBuilder::buildScalarDecay() {
                                              e.add(x[0], g),
                                              e.number(element, 0));
             });
-        scf::YieldOp::create(builder, loc,
-                             s.insert(line, carried[0], {OpFoldResult(i), zero},
-                                      {one, width}));
+        scf::YieldOp::create(
+            builder, loc,
+            s.insert(line, carried[0], {OpFoldResult(i), zero}, {one, width}));
       });
   Value sums = loop.getResult(0);
   Value mask = b.elementwise(
@@ -555,17 +557,15 @@ DecayedChunk ChunkBuilder::buildScalarDecay() {
   AffineMap column = AffineMap::get(
       1, 0, {b.builder.getAffineDimExpr(0), b.builder.getAffineConstantExpr(0)},
       b.builder.getContext());
-  Value fromStart =
-      b.generic({sums}, b.empty({attr(rows)}, element), {column, b.map(1, {0})}, 1,
-                [&](TensorBuilder &s, ValueRange x) {
-                  return s.exp(s.add(x[0], own));
-                });
-  Value toEnd = b.slice(mask, {attr(rows - 1), attr(0)}, {attr(1), attr(rows)},
-                        {0});
+  Value fromStart = b.generic(
+      {sums}, b.empty({attr(rows)}, element), {column, b.map(1, {0})}, 1,
+      [&](TensorBuilder &s, ValueRange x) { return s.exp(s.add(x[0], own)); });
+  Value toEnd =
+      b.slice(mask, {attr(rows - 1), attr(0)}, {attr(1), attr(rows)}, {0});
   Value room = b.empty({attr(rows), attr(keyWidth)}, element);
   parts.queries = rescale(b, parts.queries, fromStart, 0, room);
-  parts.keys = rescale(b, key, toEnd, 0,
-                       b.empty({attr(rows), attr(keyWidth)}, element));
+  parts.keys =
+      rescale(b, key, toEnd, 0, b.empty({attr(rows), attr(keyWidth)}, element));
   parts.total = b.slice(fromStart, {attr(rows - 1)}, {attr(1)});
   return parts;
 }
@@ -574,15 +574,16 @@ DecayedChunk ChunkBuilder::buildScalarDecay() {
 Value ChunkBuilder::read(DecayedChunk &parts, Value output, Value state) {
   SmallVector<AffineMap> plain{b.map(3, {0, 2}), b.map(3, {2, 1}),
                                b.map(3, {0, 1})};
-  Value zeros = linalg::FillOp::create(b.builder, b.loc,
-                                       ValueRange{b.number(element, 0)},
-                                       ValueRange{output})
-                    .getResult(0);
+  Value zeros =
+      linalg::FillOp::create(b.builder, b.loc, ValueRange{b.number(element, 0)},
+                             ValueRange{output})
+          .getResult(0);
   Value result = b.contract(parts.queries, state, zeros, plain, 2);
   for (auto [index, scores] : llvm::enumerate(parts.scores)) {
     int64_t first = index * block, end = first + block;
-    Value line = b.contract(scores, part(value, 0, end, 0, valueWidth),
-                            part(result, first, block, 0, valueWidth), plain, 2);
+    Value line =
+        b.contract(scores, part(value, 0, end, 0, valueWidth),
+                   part(result, first, block, 0, valueWidth), plain, 2);
     result = put(line, result, first, block, 0, valueWidth);
   }
   return result;
@@ -591,20 +592,20 @@ Value ChunkBuilder::read(DecayedChunk &parts, Value output, Value state) {
 /// S = total S + (decayed keys)^T v
 Value ChunkBuilder::update(DecayedChunk &parts, Value state) {
   if (parts.total) {
-    bool perRow =
-        cast<RankedTensorType>(parts.total.getType()).getDimSize(0) == keyWidth &&
-        parts.keysAreTransposed;
+    bool perRow = cast<RankedTensorType>(parts.total.getType()).getDimSize(0) ==
+                      keyWidth &&
+                  parts.keysAreTransposed;
     AffineMap factor =
         perRow ? b.map(2, {0})
                : AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(0)},
                                 b.builder.getContext());
-    state = b.generic({parts.total}, state, {factor, b.map(2, {0, 1})}, 2,
-                      [](TensorBuilder &s, ValueRange x) {
-                        return s.mul(x[1], x[0]);
-                      });
+    state = b.generic(
+        {parts.total}, state, {factor, b.map(2, {0, 1})}, 2,
+        [](TensorBuilder &s, ValueRange x) { return s.mul(x[1], x[0]); });
   }
   // Loops: key, value, row.
-  AffineMap keys = parts.keysAreTransposed ? b.map(3, {0, 2}) : b.map(3, {2, 0});
+  AffineMap keys =
+      parts.keysAreTransposed ? b.map(3, {0, 2}) : b.map(3, {2, 0});
   return b.contract(parts.keys, value, state,
                     {keys, b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
 }

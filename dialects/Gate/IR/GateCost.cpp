@@ -38,8 +38,8 @@ static Cost elementwiseCost(Operation *op, double flopsPerElement,
   Value result = op->getResult(0);
   double elements = elementsOf(result, sizeOf);
   cost.elementwiseFlops = flopsPerElement * elements;
-  cost.bytes = bytesOf(op->getOperands(), sizeOf) +
-               bytesOf(op->getResults(), sizeOf);
+  cost.bytes =
+      bytesOf(op->getOperands(), sizeOf) + bytesOf(op->getResults(), sizeOf);
   cost.parallelism = elements;
   return cost;
 }
@@ -58,8 +58,8 @@ Cost BlendOp::getCost(SizeFunction sizeOf) {
 
 Cost NormOp::getCost(SizeFunction sizeOf) {
   bool centred = getKind() == NormKind::layer || getKind() == NormKind::group;
-  double flops = 3 + (centred ? 2 : 0) + (getWeight() ? 1 : 0) +
-                 (getBias() ? 1 : 0);
+  double flops =
+      3 + (centred ? 2 : 0) + (getWeight() ? 1 : 0) + (getBias() ? 1 : 0);
   return elementwiseCost(*this, flops, sizeOf);
 }
 
@@ -72,8 +72,8 @@ Cost GatherOp::getCost(SizeFunction sizeOf) {
 
 Cost ShortConvOp::getCost(SizeFunction sizeOf) {
   double taps = static_cast<double>(getWeight().getType().getDimSize(1));
-  return elementwiseCost(
-      *this, 2 * taps + activationFlops(getActivation()), sizeOf);
+  return elementwiseCost(*this, 2 * taps + activationFlops(getActivation()),
+                         sizeOf);
 }
 
 Cost LinearScanOp::getCost(SizeFunction sizeOf) {

@@ -77,45 +77,43 @@ static Value mapRows(TensorBuilder &b, ValueRange inputs, Value like,
                        ? b.builder.getMultiDimIdentityMap(type.getRank())
                        : b.broadcastMap(input));
   maps.push_back(b.builder.getMultiDimIdentityMap(type.getRank()));
-  Value result = b.generic(
-      inputs, b.empty(b.sizes(like), element), maps, type.getRank(),
-      [&](TensorBuilder &s, ValueRange args) {
-        Values widened;
-        for (Value argument : args.drop_back())
-          widened.push_back(s.convert(argument, wide));
-        return s.convert(body(s, widened), element);
-      });
+  Value result =
+      b.generic(inputs, b.empty(b.sizes(like), element), maps, type.getRank(),
+                [&](TensorBuilder &s, ValueRange args) {
+                  Values widened;
+                  for (Value argument : args.drop_back())
+                    widened.push_back(s.convert(argument, wide));
+                  return s.convert(body(s, widened), element);
+                });
   return b.castTo(result, type);
 }
 
 FailureOr<Values> GluOp::decomposeOperation(OpBuilder &builder) {
   TensorBuilder b(builder, getLoc());
-  return Values{mapRows(b, {getGate(), getValue()}, getValue(), getType(),
-                        [&](TensorBuilder &s, ValueRange args) {
-                          return s.mul(
-                              fastActivation(s, getActivation(), args[0]),
-                              args[1]);
-                        })};
+  return Values{mapRows(
+      b, {getGate(), getValue()}, getValue(), getType(),
+      [&](TensorBuilder &s, ValueRange args) {
+        return s.mul(fastActivation(s, getActivation(), args[0]), args[1]);
+      })};
 }
 
 FailureOr<Values> ApplyOp::decomposeOperation(OpBuilder &builder) {
   TensorBuilder b(builder, getLoc());
-  return Values{mapRows(b, {getValue(), getGate()}, getValue(), getType(),
-                        [&](TensorBuilder &s, ValueRange args) {
-                          return s.mul(args[0], fastActivation(
-                                                    s, getActivation(), args[1]));
-                        })};
+  return Values{mapRows(
+      b, {getValue(), getGate()}, getValue(), getType(),
+      [&](TensorBuilder &s, ValueRange args) {
+        return s.mul(args[0], fastActivation(s, getActivation(), args[1]));
+      })};
 }
 
 FailureOr<Values> BlendOp::decomposeOperation(OpBuilder &builder) {
   TensorBuilder b(builder, getLoc());
-  return Values{mapRows(
-      b, {getOn(), getGate(), getOff()}, getOn(), getType(),
-      [&](TensorBuilder &s, ValueRange args) {
-        Value z = fastActivation(s, getActivation(), args[1]);
-        Value rest = s.sub(s.number(z.getType(), 1), z);
-        return s.add(s.mul(z, args[0]), s.mul(rest, args[2]));
-      })};
+  return Values{mapRows(b, {getOn(), getGate(), getOff()}, getOn(), getType(),
+                        [&](TensorBuilder &s, ValueRange args) {
+                          Value z = fastActivation(s, getActivation(), args[1]);
+                          Value rest = s.sub(s.number(z.getType(), 1), z);
+                          return s.add(s.mul(z, args[0]), s.mul(rest, args[2]));
+                        })};
 }
 
 FailureOr<Values> NormOp::decomposeOperation(OpBuilder &builder) {
@@ -149,8 +147,8 @@ FailureOr<Values> NormOp::decomposeOperation(OpBuilder &builder) {
   Value factor = b.elementwise(
       {squares}, b.empty(b.sizes(squares), wide),
       [&](TensorBuilder &s, ValueRange args) {
-        Value spread = getKind() == NormKind::l2 ? args[0]
-                                                 : s.mul(args[0], inverse);
+        Value spread =
+            getKind() == NormKind::l2 ? args[0] : s.mul(args[0], inverse);
         Value root = math::SqrtOp::create(
             s.builder, s.loc, s.add(spread, s.number(wide, epsilon)));
         return s.div(s.number(wide, 1), root);
@@ -177,23 +175,23 @@ FailureOr<Values> NormOp::decomposeOperation(OpBuilder &builder) {
       maps.push_back(b.map(rank, axisDims));
     }
   maps.push_back(identity);
-  Value result = b.generic(
-      inputs, b.empty(b.sizes(value), element), maps, rank,
-      [&](TensorBuilder &s, ValueRange args) {
-        Value y = s.convert(args[0], wide);
-        unsigned next = 2;
-        if (mean)
-          y = s.sub(y, args[next++]);
-        y = s.mul(y, args[1]);
-        if (getWeight())
-          y = s.mul(y, s.convert(args[next++], wide));
-        if (getBias())
-          y = s.add(y, s.convert(args[next++], wide));
-        return s.convert(y, element);
-      });
+  Value result = b.generic(inputs, b.empty(b.sizes(value), element), maps, rank,
+                           [&](TensorBuilder &s, ValueRange args) {
+                             Value y = s.convert(args[0], wide);
+                             unsigned next = 2;
+                             if (mean)
+                               y = s.sub(y, args[next++]);
+                             y = s.mul(y, args[1]);
+                             if (getWeight())
+                               y = s.mul(y, s.convert(args[next++], wide));
+                             if (getBias())
+                               y = s.add(y, s.convert(args[next++], wide));
+                             return s.convert(y, element);
+                           });
   if (grouped)
-    result = b.mergeGroups(result, getAxes()[0],
-                           RankedTensorType::get(getType().getShape(), element));
+    result =
+        b.mergeGroups(result, getAxes()[0],
+                      RankedTensorType::get(getType().getShape(), element));
   return Values{b.castTo(result, getType())};
 }
 
@@ -214,23 +212,22 @@ FailureOr<Values> ShortConvOp::decomposeOperation(OpBuilder &builder) {
   state[1] = builder.getIndexAttr(taps - 1);
   Value initial = getInitial() ? b.castToSizes(getInitial(), state)
                                : b.filled(state, element, 0);
-  Value history = b.insert(initial, b.empty(all, element), {zero, zero, zero},
-                           state);
+  Value history =
+      b.insert(initial, b.empty(all, element), {zero, zero, zero}, state);
   history = b.insert(getValue(), history,
                      {zero, builder.getIndexAttr(taps - 1), zero}, sizes);
 
   // Taps unrolled in one elementwise op; the weights as [taps, channels] so
   // that channels are contiguous.
   Value transposed = b.generic(
-      {getWeight()},
-      b.empty({builder.getIndexAttr(taps), sizes[2]}, element),
+      {getWeight()}, b.empty({builder.getIndexAttr(taps), sizes[2]}, element),
       {b.map(2, {1, 0}), b.map(2, {0, 1})}, 2,
       [](TensorBuilder &, ValueRange args) { return args[0]; });
   Values inputs;
   SmallVector<AffineMap> maps;
   for (int64_t tap = 0; tap < taps; ++tap) {
-    inputs.push_back(b.slice(history, {zero, builder.getIndexAttr(tap), zero},
-                             sizes));
+    inputs.push_back(
+        b.slice(history, {zero, builder.getIndexAttr(tap), zero}, sizes));
     maps.push_back(b.map(3, {0, 1, 2}));
     inputs.push_back(b.slice(transposed, {builder.getIndexAttr(tap), zero},
                              {builder.getIndexAttr(1), sizes[2]}, {0}));

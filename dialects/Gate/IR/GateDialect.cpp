@@ -99,9 +99,8 @@ double gate::bytesOf(ValueRange values, SizeFunction sizeOf) {
 static bool isIdentifierPath(StringRef name) {
   if (name.empty())
     return false;
-  return llvm::all_of(name, [](char c) {
-    return llvm::isAlnum(c) || c == '_' || c == '.';
-  });
+  return llvm::all_of(
+      name, [](char c) { return llvm::isAlnum(c) || c == '_' || c == '.'; });
 }
 
 /// Checks `attribute` of an argument or result `what` of type `type`.
@@ -119,9 +118,9 @@ static LogicalResult verifyValueAttribute(Operation *op, const Twine &what,
       return op->emitError() << what << ": expects a ranked tensor under "
                              << "gate.dims, got " << type;
     if (static_cast<int64_t>(array.size()) != tensor.getRank())
-      return op->emitError() << what << ": expects gate.dims to name "
-                             << tensor.getRank() << " dims, got "
-                             << array.size();
+      return op->emitError()
+             << what << ": expects gate.dims to name " << tensor.getRank()
+             << " dims, got " << array.size();
     llvm::StringSet<> seen;
     for (StringAttr name : array.getAsRange<StringAttr>()) {
       if (name.empty())
@@ -161,9 +160,8 @@ LogicalResult GateDialect::verifyRegionArgAttribute(Operation *op, unsigned,
                               /*isArgument=*/true);
 }
 
-LogicalResult GateDialect::verifyRegionResultAttribute(Operation *op, unsigned,
-                                                       unsigned result,
-                                                       NamedAttribute attribute) {
+LogicalResult GateDialect::verifyRegionResultAttribute(
+    Operation *op, unsigned, unsigned result, NamedAttribute attribute) {
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
     return op->emitError() << "expects " << attribute.getName()
@@ -179,8 +177,9 @@ LogicalResult GateDialect::verifyOperationAttribute(Operation *op,
   if (key == "gate.time") {
     auto name = dyn_cast<StringAttr>(attribute.getValue());
     if (!name || !isIdentifierPath(name))
-      return op->emitError() << "expects gate.time to be the name of a dim, got "
-                             << attribute.getValue();
+      return op->emitError()
+             << "expects gate.time to be the name of a dim, got "
+             << attribute.getValue();
     if (!isa<FunctionOpInterface>(op))
       return op->emitError() << "expects gate.time on a function";
   }

@@ -47,9 +47,9 @@ static LogicalResult verifyLike(Operation *op, StringRef name, Value other,
            << " element type, but got " << otherType.getElementType() << " and "
            << type.getElementType();
   if (otherType.getRank() != type.getRank())
-    return op->emitOpError() << "expects " << name << " to have rank "
-                             << type.getRank() << " like " << valueName
-                             << ", got " << otherType;
+    return op->emitOpError()
+           << "expects " << name << " to have rank " << type.getRank()
+           << " like " << valueName << ", got " << otherType;
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
     if (mayBroadcast && otherType.getDimSize(dim) == 1)
       continue;
@@ -152,8 +152,8 @@ static LogicalResult verifyPerAxis(NormOp op, StringRef name, Value operand) {
     shape.push_back(type.getDimSize(axis));
   auto expected = RankedTensorType::get(shape, type.getElementType());
   if (!areCompatibleResultTypes(TypeRange{expected}, TypeRange{own}))
-    return op.emitOpError() << "expects " << name << " of type " << expected
-                            << ", got " << own;
+    return op.emitOpError()
+           << "expects " << name << " of type " << expected << ", got " << own;
   return success();
 }
 
@@ -186,9 +186,8 @@ LogicalResult NormOp::verify() {
                            << getAxes()[0] << ", got groups " << groups
                            << " and " << type;
   } else if (groups != 1) {
-    return emitOpError() << "expects groups only for kind group, got "
-                         << groups << " for kind "
-                         << stringifyNormKind(getKind());
+    return emitOpError() << "expects groups only for kind group, got " << groups
+                         << " for kind " << stringifyNormKind(getKind());
   }
   if (failed(verifyPerAxis(*this, "weight", getWeight())))
     return failure();
@@ -231,8 +230,8 @@ LogicalResult ShortConvOp::verify() {
                          << value << " and " << weight;
   int64_t taps = weight.getDimSize(1);
   if (ShapedType::isDynamic(taps) || taps < 1)
-    return emitOpError()
-           << "expects a static number of taps, at least 1, got " << weight;
+    return emitOpError() << "expects a static number of taps, at least 1, got "
+                         << weight;
   int64_t channels = value.getDimSize(2);
   if (ShapedType::isDynamic(channels))
     return emitOpError() << "expects a static number of channels, got "

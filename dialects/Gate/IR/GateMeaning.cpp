@@ -75,8 +75,8 @@ FailureOr<Values> GluOp::buildMeaning(OpBuilder &builder) {
   Value result = b.elementwise(
       {getGate(), getValue()}, init, [&](TensorBuilder &s, ValueRange args) {
         Type wide = arithmeticType(element);
-        Value gate = textbookActivation(s, getActivation(),
-                                        s.convert(args[0], wide));
+        Value gate =
+            textbookActivation(s, getActivation(), s.convert(args[0], wide));
         return s.convert(s.mul(gate, s.convert(args[1], wide)), element);
       });
   return Values{b.castTo(result, getType())};
@@ -92,8 +92,8 @@ FailureOr<Values> ApplyOp::buildMeaning(OpBuilder &builder) {
       {identity, b.broadcastMap(getGate()), identity}, rank,
       [&](TensorBuilder &s, ValueRange args) {
         Type wide = arithmeticType(element);
-        Value gate = textbookActivation(s, getActivation(),
-                                        s.convert(args[1], wide));
+        Value gate =
+            textbookActivation(s, getActivation(), s.convert(args[1], wide));
         return s.convert(s.mul(s.convert(args[0], wide), gate), element);
       });
   return Values{b.castTo(result, getType())};
@@ -109,10 +109,11 @@ FailureOr<Values> BlendOp::buildMeaning(OpBuilder &builder) {
       {b.broadcastMap(getGate()), identity, identity, identity}, rank,
       [&](TensorBuilder &s, ValueRange args) {
         Type wide = arithmeticType(element);
-        Value z = textbookActivation(s, getActivation(),
-                                     s.convert(args[0], wide));
+        Value z =
+            textbookActivation(s, getActivation(), s.convert(args[0], wide));
         Value on = s.mul(z, s.convert(args[1], wide));
-        Value off = s.mul(s.sub(s.number(wide, 1), z), s.convert(args[2], wide));
+        Value off =
+            s.mul(s.sub(s.number(wide, 1), z), s.convert(args[2], wide));
         return s.convert(s.add(on, off), element);
       });
   return Values{b.castTo(result, getType())};
@@ -138,17 +139,17 @@ FailureOr<Values> NormOp::buildMeaning(OpBuilder &builder) {
   Value mean;
   if (centred) {
     Value sum = b.sumOver(value, {}, axes, wide,
-                            [](TensorBuilder &, Value x, Value) { return x; });
+                          [](TensorBuilder &, Value x, Value) { return x; });
     mean = b.elementwise({sum}, b.empty(b.sizes(sum), wide),
                          [&](TensorBuilder &s, ValueRange args) {
                            return s.div(args[0], count);
                          });
   }
   Value squares = b.sumOver(value, mean, axes, wide,
-                              [](TensorBuilder &s, Value x, Value m) {
-                                Value d = m ? s.sub(x, m) : x;
-                                return s.mul(d, d);
-                              });
+                            [](TensorBuilder &s, Value x, Value m) {
+                              Value d = m ? s.sub(x, m) : x;
+                              return s.mul(d, d);
+                            });
   SmallVector<unsigned> kept;
   for (unsigned dim = 0; dim < rank; ++dim)
     if (!llvm::is_contained(axes, static_cast<int64_t>(dim)))
@@ -168,8 +169,7 @@ FailureOr<Values> NormOp::buildMeaning(OpBuilder &builder) {
       [&](TensorBuilder &s, ValueRange args) {
         Value x = s.convert(args[0], wide);
         Value spread = divides ? s.div(args[1], count) : args[1];
-        spread = s.add(spread,
-                       s.number(wide, getEpsilon().convertToDouble()));
+        spread = s.add(spread, s.number(wide, getEpsilon().convertToDouble()));
         Value root = math::SqrtOp::create(s.builder, s.loc, spread);
         return s.div(mean ? s.sub(x, args[2]) : x, root);
       });
@@ -188,17 +188,17 @@ FailureOr<Values> NormOp::buildMeaning(OpBuilder &builder) {
       maps.push_back(perAxis);
     }
   maps.push_back(whole);
-  result = b.generic(inputs, b.empty(b.sizes(getValue()), element), maps,
-                     getType().getRank(),
-                     [&](TensorBuilder &s, ValueRange args) {
-                       Value y = args[0];
-                       unsigned next = 1;
-                       if (getWeight())
-                         y = s.mul(y, s.convert(args[next++], wide));
-                       if (getBias())
-                         y = s.add(y, s.convert(args[next++], wide));
-                       return s.convert(y, element);
-                     });
+  result =
+      b.generic(inputs, b.empty(b.sizes(getValue()), element), maps,
+                getType().getRank(), [&](TensorBuilder &s, ValueRange args) {
+                  Value y = args[0];
+                  unsigned next = 1;
+                  if (getWeight())
+                    y = s.mul(y, s.convert(args[next++], wide));
+                  if (getBias())
+                    y = s.add(y, s.convert(args[next++], wide));
+                  return s.convert(y, element);
+                });
   return Values{b.castTo(result, getType())};
 }
 
@@ -231,12 +231,13 @@ FailureOr<Values> ShortConvOp::buildMeaning(OpBuilder &builder) {
   bindDims(builder.getContext(), d0, d1, d2, d3);
   AffineMap shifted =
       AffineMap::get(4, 0, {d0, d1 + d3, d2}, builder.getContext());
-  Value sums = b.generic({history, getWeight()}, b.filled(sizes, wide, 0),
-                         {shifted, b.map(4, {2, 3}), b.map(4, {0, 1, 2})}, 3,
-                         [&](TensorBuilder &s, ValueRange args) {
-                           return s.add(args[2], s.mul(s.convert(args[0], wide),
-                                                       s.convert(args[1], wide)));
-                         });
+  Value sums =
+      b.generic({history, getWeight()}, b.filled(sizes, wide, 0),
+                {shifted, b.map(4, {2, 3}), b.map(4, {0, 1, 2})}, 3,
+                [&](TensorBuilder &s, ValueRange args) {
+                  return s.add(args[2], s.mul(s.convert(args[0], wide),
+                                              s.convert(args[1], wide)));
+                });
   Values inputs{sums};
   SmallVector<AffineMap> maps{b.map(3, {0, 1, 2})};
   if (getBias()) {
@@ -264,16 +265,17 @@ FailureOr<Values> GatherOp::buildMeaning(OpBuilder &builder) {
   sizes.push_back(tensor::getMixedSize(builder, getLoc(), getTable(), 1));
   SmallVector<unsigned> leading =
       llvm::to_vector(llvm::seq<unsigned>(0, rank - 1));
-  Value result = b.generic(
-      {getIndices()}, b.empty(sizes, getType().getElementType()),
-      {b.map(rank, leading), builder.getMultiDimIdentityMap(rank)}, rank,
-      [&](TensorBuilder &s, ValueRange args) -> Value {
-        Value row = arith::IndexCastOp::create(
-            s.builder, s.loc, s.builder.getIndexType(), args[0]);
-        Value column = linalg::IndexOp::create(s.builder, s.loc, rank - 1);
-        return tensor::ExtractOp::create(s.builder, s.loc, getTable(),
-                                         ValueRange{row, column});
-      });
+  Value result =
+      b.generic({getIndices()}, b.empty(sizes, getType().getElementType()),
+                {b.map(rank, leading), builder.getMultiDimIdentityMap(rank)},
+                rank, [&](TensorBuilder &s, ValueRange args) -> Value {
+                  Value row = arith::IndexCastOp::create(
+                      s.builder, s.loc, s.builder.getIndexType(), args[0]);
+                  Value column =
+                      linalg::IndexOp::create(s.builder, s.loc, rank - 1);
+                  return tensor::ExtractOp::create(s.builder, s.loc, getTable(),
+                                                   ValueRange{row, column});
+                });
   return Values{b.castTo(result, getType())};
 }
 
@@ -282,9 +284,9 @@ FailureOr<Values> GatherOp::buildMeaning(OpBuilder &builder) {
 //===----------------------------------------------------------------------===//
 
 /// for t = 0 .. T-1 (or down), carrying `inits`.
-static Values loopOverTime(
-    TensorBuilder &b, Value time, bool reverse, ValueRange inits,
-    function_ref<Values(TensorBuilder &, Value, ValueRange)> body) {
+static Values
+loopOverTime(TensorBuilder &b, Value time, bool reverse, ValueRange inits,
+             function_ref<Values(TensorBuilder &, Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(
       b.builder, b.loc, b.index(0), time, b.index(1), inits,
       [&](OpBuilder &builder, Location loc, Value step, ValueRange carried) {
@@ -362,21 +364,23 @@ FailureOr<Values> LinearScanOp::buildMeaning(OpBuilder &builder) {
           maps.push_back(keyed(getDecay(), d2));
         } else if (hasScalarDecay()) {
           inputs.push_back(at(s, getDecay(), t));
-          maps.push_back(AffineMap::get(4, 0, {d0, headOf(getDecay())}, context));
+          maps.push_back(
+              AffineMap::get(4, 0, {d0, headOf(getDecay())}, context));
         } else if (constants) {
           inputs.push_back(constants);
           maps.push_back(AffineMap::get(4, 0, {d1}, context));
         }
         maps.push_back(stateMap);
         // S = exp(g) S + k v^T
-        Value next = s.generic(
-            inputs, carried[1], maps, 4, [&](TensorBuilder &e, ValueRange args) {
-              Value kept = args.back();
-              if (args.size() == 4)
-                kept = e.mul(e.exp(args[2]), kept);
-              return e.add(kept, e.mul(e.convert(args[0], wide),
-                                       e.convert(args[1], wide)));
-            });
+        Value next =
+            s.generic(inputs, carried[1], maps, 4,
+                      [&](TensorBuilder &e, ValueRange args) {
+                        Value kept = args.back();
+                        if (args.size() == 4)
+                          kept = e.mul(e.exp(args[2]), kept);
+                        return e.add(kept, e.mul(e.convert(args[0], wide),
+                                                 e.convert(args[1], wide)));
+                      });
         // o = scale * S^T q
         AffineMap readQuery =
             AffineMap::get(4, 0, {d0, headOf(getQuery()), d3}, context);
@@ -410,8 +414,11 @@ FailureOr<Values> ScanOp::buildMeaning(OpBuilder &builder) {
   unsigned outputs = getNumOutputs();
   Values inits;
   for (unsigned i = 0; i < outputs; ++i) {
-    auto type = cast<RankedTensorType>(
-        getStep().front().getTerminator()->getOperand(getNumStates() + i).getType());
+    auto type = cast<RankedTensorType>(getStep()
+                                           .front()
+                                           .getTerminator()
+                                           ->getOperand(getNumStates() + i)
+                                           .getType());
     if (!type.hasStaticShape())
       return emitOpError() << "expects outputs of static shape per token, got "
                            << type;
@@ -483,7 +490,6 @@ FailureOr<Values> ScanOp::buildMeaning(OpBuilder &builder) {
         return Values(loop.getResults());
       });
   for (auto [index, result] : llvm::enumerate(results))
-    results[index] =
-        b.castTo(result, getResult(index).getType());
+    results[index] = b.castTo(result, getResult(index).getType());
   return results;
 }

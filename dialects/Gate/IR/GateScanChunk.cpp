@@ -35,8 +35,9 @@ unsigned ScanOp::getNumChunkOutputs() { return getNumOutputs(); }
 int64_t ScanOp::getPreferredChunk() { return 1; }
 
 Value ScanOp::getInitialState(unsigned result) {
-  return result < getNumOutputs() ? Value()
-                                  : Value(getInitial()[result - getNumOutputs()]);
+  return result < getNumOutputs()
+             ? Value()
+             : Value(getInitial()[result - getNumOutputs()]);
 }
 
 void ScanOp::getResultTile(OpBuilder &builder, Location loc, unsigned result,

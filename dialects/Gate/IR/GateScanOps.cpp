@@ -43,8 +43,8 @@ LogicalResult ScanOp::inferReturnTypes(MLIRContext *context,
   // Outputs follow from what the region yields; states keep their shape.
   if (adaptor.getStep().empty() || adaptor.getStep().front().empty() ||
       adaptor.getInputs().empty() || adaptor.getInitial().empty())
-    return emitOptionalError(location,
-                             "expects at least one input, one state and a region");
+    return emitOptionalError(
+        location, "expects at least one input, one state and a region");
   auto first = cast<RankedTensorType>(adaptor.getInputs()[0].getType());
   if (first.getRank() < 2)
     return emitOptionalError(location,
@@ -196,9 +196,8 @@ LogicalResult LinearScanOp::inferReturnTypes(MLIRContext *context,
                                 adaptor.getValue(), adaptor.getDecay()});
   int64_t batch = mergeSizes(query.getDimSize(0), value.getDimSize(0));
   int64_t time = mergeSizes(query.getDimSize(1), value.getDimSize(1));
-  Type wide = query.getElementType().isF64()
-                  ? query.getElementType()
-                  : Float32Type::get(context);
+  Type wide = query.getElementType().isF64() ? query.getElementType()
+                                             : Float32Type::get(context);
   types.push_back(RankedTensorType::get(
       {batch, time, heads, value.getDimSize(3)}, value.getElementType()));
   types.push_back(RankedTensorType::get(
@@ -207,8 +206,9 @@ LogicalResult LinearScanOp::inferReturnTypes(MLIRContext *context,
 }
 
 /// Checks one [B, T, Hx, width] operand against the query.
-static LogicalResult verifyTokens(LinearScanOp op, StringRef name, Value operand,
-                                  int64_t rank, int64_t width, int64_t heads) {
+static LogicalResult verifyTokens(LinearScanOp op, StringRef name,
+                                  Value operand, int64_t rank, int64_t width,
+                                  int64_t heads) {
   auto query = op.getQuery().getType();
   auto type = cast<RankedTensorType>(operand.getType());
   if (type.getRank() != rank)
@@ -224,16 +224,16 @@ static LogicalResult verifyTokens(LinearScanOp op, StringRef name, Value operand
              << " of query, got " << type;
   int64_t own = type.getDimSize(2);
   if (ShapedType::isDynamic(own) || own == 0 || heads % own != 0)
-    return op.emitOpError() << "expects the heads of " << name
-                            << " to be static and to divide " << heads
-                            << ", got " << type;
+    return op.emitOpError()
+           << "expects the heads of " << name << " to be static and to divide "
+           << heads << ", got " << type;
   if (rank == 4) {
     if (ShapedType::isDynamic(type.getDimSize(3)) || type.getDimSize(3) == 0)
       return op.emitOpError()
              << "expects a static width of " << name << ", got " << type;
     if (sizesDiffer(type.getDimSize(3), width))
-      return op.emitOpError() << "expects width " << width << " of " << name
-                              << ", got " << type;
+      return op.emitOpError()
+             << "expects width " << width << " of " << name << ", got " << type;
   }
   return success();
 }
@@ -277,9 +277,9 @@ static LogicalResult verifyDecay(LinearScanOp op, int64_t heads, int64_t width,
     return op.emitOpError() << "expects decay or decay_constants, got both";
   if (auto constants = op.getDecayConstants()) {
     if (static_cast<int64_t>(constants->size()) != heads)
-      return op.emitOpError() << "expects " << heads
-                              << " decay_constants, one per head, got "
-                              << constants->size();
+      return op.emitOpError()
+             << "expects " << heads << " decay_constants, one per head, got "
+             << constants->size();
     for (double value : *constants)
       if (!(value <= 0))
         return op.emitOpError() << "expects decay_constants to be log-decays, "
@@ -296,9 +296,9 @@ static LogicalResult verifyDecay(LinearScanOp op, int64_t heads, int64_t width,
                                "time, heads, key width], got "
                             << type;
   if (type.getElementType() != wide)
-    return op.emitOpError() << "expects decay element type " << wide
-                            << " (log-gates are never narrower), got "
-                            << type.getElementType();
+    return op.emitOpError()
+           << "expects decay element type " << wide
+           << " (log-gates are never narrower), got " << type.getElementType();
   return verifyTokens(op, "decay", decay, type.getRank(), width, heads);
 }
 
@@ -333,8 +333,8 @@ LogicalResult LinearScanOp::verify() {
   int64_t width = query.getRank() == 4 ? query.getDimSize(3) : 0;
   if (failed(verifyTokens(*this, "query", getQuery(), 4, width, heads)) ||
       failed(verifyTokens(*this, "key", getKey(), 4, width, heads)) ||
-      failed(verifyTokens(*this, "value", getValue(), 4,
-                          ShapedType::kDynamic, heads)))
+      failed(verifyTokens(*this, "value", getValue(), 4, ShapedType::kDynamic,
+                          heads)))
     return failure();
   for (auto [name, type] :
        {std::pair<StringRef, Type>("key", getKey().getType().getElementType()),
@@ -367,7 +367,8 @@ struct DropZeroDecay : OpRewritePattern<LinearScanOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(LinearScanOp op,
                                 PatternRewriter &rewriter) const override {
-    bool isZero = op.getDecay() && matchPattern(op.getDecay(), m_AnyZeroFloat());
+    bool isZero =
+        op.getDecay() && matchPattern(op.getDecay(), m_AnyZeroFloat());
     if (auto constants = op.getDecayConstants())
       isZero |= llvm::all_of(*constants, [](double v) { return v == 0; });
     if (!isZero)

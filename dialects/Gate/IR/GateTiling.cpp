@@ -19,8 +19,8 @@ using namespace gate;
 using Sizes = SmallVector<OpFoldResult>;
 
 /// Size of an axis, from an operand that has it.
-static OpFoldResult axisSize(OpBuilder &builder, Operation *op, const Axes &axes,
-                             int64_t axis) {
+static OpFoldResult axisSize(OpBuilder &builder, Operation *op,
+                             const Axes &axes, int64_t axis) {
   for (auto [operand, dims] : llvm::zip(op->getOperands(), axes.operands))
     for (auto [dim, own] : llvm::enumerate(dims))
       if (own == axis)
@@ -86,11 +86,13 @@ struct TileModel : TilingInterface::ExternalModel<TileModel<OpTy>, OpTy> {
                                             utils::IteratorType::parallel);
   }
 
-  SmallVector<Range> getIterationDomain(Operation *op, OpBuilder &builder) const {
+  SmallVector<Range> getIterationDomain(Operation *op,
+                                        OpBuilder &builder) const {
     Axes axes = cast<AxesOpInterface>(op).getIndexAxes();
     SmallVector<Range> ranges;
     for (int64_t axis : tileableAxes(axes))
-      ranges.push_back({builder.getIndexAttr(0), axisSize(builder, op, axes, axis),
+      ranges.push_back({builder.getIndexAttr(0),
+                        axisSize(builder, op, axes, axis),
                         builder.getIndexAttr(1)});
     return ranges;
   }
@@ -120,20 +122,21 @@ struct TileModel : TilingInterface::ExternalModel<TileModel<OpTy>, OpTy> {
       for (auto [dim, axis] : llvm::enumerate(dims))
         for (auto [loop, loopAxis] : llvm::enumerate(loops))
           if (axis == loopAxis)
-            shape[dim] = getConstantIntValue(sizes[loop])
-                             .value_or(ShapedType::kDynamic);
+            shape[dim] =
+                getConstantIntValue(sizes[loop]).value_or(ShapedType::kDynamic);
       types.push_back(RankedTensorType::get(shape, type.getElementType()));
     }
     Operation *tiled = clone(builder, op, types, operands);
-    return TilingResult{{tiled}, SmallVector<Value>(tiled->getResults()), slices};
+    return TilingResult{
+        {tiled}, SmallVector<Value>(tiled->getResults()), slices};
   }
 
-  LogicalResult getResultTilePosition(Operation *op, OpBuilder &builder,
-                                      unsigned result,
-                                      ArrayRef<OpFoldResult> offsets,
-                                      ArrayRef<OpFoldResult> sizes,
-                                      SmallVectorImpl<OpFoldResult> &resultOffsets,
-                                      SmallVectorImpl<OpFoldResult> &resultSizes) const {
+  LogicalResult
+  getResultTilePosition(Operation *op, OpBuilder &builder, unsigned result,
+                        ArrayRef<OpFoldResult> offsets,
+                        ArrayRef<OpFoldResult> sizes,
+                        SmallVectorImpl<OpFoldResult> &resultOffsets,
+                        SmallVectorImpl<OpFoldResult> &resultSizes) const {
     Axes axes = cast<AxesOpInterface>(op).getIndexAxes();
     ReifiedRankedShapedTypeDims shapes;
     if (failed(reifyResultShapes(builder, op, shapes)))
@@ -181,11 +184,10 @@ struct TileModel : TilingInterface::ExternalModel<TileModel<OpTy>, OpTy> {
     return success();
   }
 
-  FailureOr<TilingResult> generateResultTileValue(Operation *op,
-                                                  OpBuilder &builder,
-                                                  unsigned result,
-                                                  ArrayRef<OpFoldResult> offsets,
-                                                  ArrayRef<OpFoldResult> sizes) const {
+  FailureOr<TilingResult>
+  generateResultTileValue(Operation *op, OpBuilder &builder, unsigned result,
+                          ArrayRef<OpFoldResult> offsets,
+                          ArrayRef<OpFoldResult> sizes) const {
     Sizes loopOffsets, loopSizes;
     if (failed(getIterationDomainTileFromResultTile(
             op, builder, result, offsets, sizes, loopOffsets, loopSizes)))
@@ -194,8 +196,8 @@ struct TileModel : TilingInterface::ExternalModel<TileModel<OpTy>, OpTy> {
         getTiledImplementation(op, builder, loopOffsets, loopSizes);
     if (failed(tiled))
       return failure();
-    return TilingResult{tiled->tiledOps, {tiled->tiledValues[result]},
-                        tiled->generatedSlices};
+    return TilingResult{
+        tiled->tiledOps, {tiled->tiledValues[result]}, tiled->generatedSlices};
   }
 };
 
@@ -203,7 +205,8 @@ struct TileModel : TilingInterface::ExternalModel<TileModel<OpTy>, OpTy> {
 
 template <typename... OpTys>
 static void attachTo(MLIRContext &context) {
-  (OpTys::template attachInterface<ShapeModel<OpTys>, TileModel<OpTys>>(context),
+  (OpTys::template attachInterface<ShapeModel<OpTys>, TileModel<OpTys>>(
+       context),
    ...);
 }
 

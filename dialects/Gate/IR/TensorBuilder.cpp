@@ -97,8 +97,7 @@ Value TensorBuilder::slice(Value tensor, ArrayRef<OpFoldResult> offsets,
   SmallVector<int64_t> shape;
   for (auto [dim, size] : llvm::enumerate(sizes))
     if (!llvm::is_contained(drop, static_cast<int64_t>(dim)))
-      shape.push_back(
-          getConstantIntValue(size).value_or(ShapedType::kDynamic));
+      shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
   return tensor::ExtractSliceOp::create(
       builder, loc, RankedTensorType::get(shape, type.getElementType()), tensor,
       foldConstants(builder, offsets), foldConstants(builder, sizes), strides);
@@ -108,20 +107,20 @@ Value TensorBuilder::insert(Value tile, Value tensor,
                             ArrayRef<OpFoldResult> offsets,
                             ArrayRef<OpFoldResult> sizes) {
   SmallVector<OpFoldResult> strides(offsets.size(), builder.getIndexAttr(1));
-  return tensor::InsertSliceOp::create(
-      builder, loc, tile, tensor, foldConstants(builder, offsets),
-      foldConstants(builder, sizes), strides);
+  return tensor::InsertSliceOp::create(builder, loc, tile, tensor,
+                                       foldConstants(builder, offsets),
+                                       foldConstants(builder, sizes), strides);
 }
 
 Value TensorBuilder::contract(Value lhs, Value rhs, Value acc,
                               ArrayRef<AffineMap> maps, unsigned parallel) {
-  return generic({lhs, rhs}, acc, maps, parallel,
-                 [](TensorBuilder &b, ValueRange args) {
-                   Type type = args[2].getType();
-                   Value product =
-                       b.mul(b.convert(args[0], type), b.convert(args[1], type));
-                   return b.add(args[2], product);
-                 });
+  return generic(
+      {lhs, rhs}, acc, maps, parallel, [](TensorBuilder &b, ValueRange args) {
+        Type type = args[2].getType();
+        Value product =
+            b.mul(b.convert(args[0], type), b.convert(args[1], type));
+        return b.add(args[2], product);
+      });
 }
 
 Value TensorBuilder::convert(Value scalar, Type type) {

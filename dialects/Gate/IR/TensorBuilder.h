@@ -20,7 +20,8 @@ namespace gate {
 /// A builder with a location that makes tensors.
 class TensorBuilder {
 public:
-  using Body = llvm::function_ref<mlir::Value(TensorBuilder &, mlir::ValueRange)>;
+  using Body =
+      llvm::function_ref<mlir::Value(TensorBuilder &, mlir::ValueRange)>;
 
   TensorBuilder(mlir::OpBuilder &builder, mlir::Location loc)
       : builder(builder), loc(loc) {}

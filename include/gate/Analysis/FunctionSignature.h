@@ -1,4 +1,5 @@
-//===- FunctionSignature.h - Names, dims and roles of a function -*- C++ -*-===//
+//===- FunctionSignature.h - Names, dims and roles of a function -*- C++
+//-*-===//
 //
 // What the gate.* attributes of a function say about its arguments and
 // results, checked as a whole: the signature a library exports.
@@ -22,7 +23,8 @@ namespace gate {
 /// name that an argument binds, a state result has another type than its
 /// argument, two tensors of one role have one name, or an element type cannot
 /// cross the boundary of a library.
-mlir::FailureOr<FunctionSignature> computeSignature(mlir::func::FuncOp function);
+mlir::FailureOr<FunctionSignature>
+computeSignature(mlir::func::FuncOp function);
 
 /// Symbols of the compiled body and of its workspace query.
 std::string bodySymbolOf(llvm::StringRef function);

@@ -89,8 +89,9 @@ private:
   mlir::LogicalResult runStage(llvm::StringRef stage);
   mlir::LogicalResult describeLibrary();
   mlir::LogicalResult embedParameters();
-  mlir::LogicalResult emit(llvm::function_ref<mlir::LogicalResult(
-                               std::unique_ptr<llvm::Module>)> consume);
+  mlir::LogicalResult
+  emit(llvm::function_ref<mlir::LogicalResult(std::unique_ptr<llvm::Module>)>
+           consume);
 
   mlir::MLIRContext &context;
   CompileOptions options;

@@ -1,4 +1,5 @@
-//===- Session.h - Context, diagnostics and progress of a command -*- C++ -*-===//
+//===- Session.h - Context, diagnostics and progress of a command -*- C++
+//-*-===//
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -20,7 +20,8 @@ namespace gate {
 struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
   Option<int64_t> vectorBits{
       *this, "vector-bits",
-      llvm::cl::desc("Width of a vector register in bits"), llvm::cl::init(512)};
+      llvm::cl::desc("Width of a vector register in bits"),
+      llvm::cl::init(512)};
   Option<int64_t> registers{*this, "registers",
                             llvm::cl::desc("Number of vector registers"),
                             llvm::cl::init(32)};

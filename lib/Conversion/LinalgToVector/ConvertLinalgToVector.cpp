@@ -30,8 +30,9 @@ struct ConvertLinalgToVector
 
   void runOnOperation() override {
     if (vectorBits < 128 || (vectorBits & (vectorBits - 1)) || registers < 8) {
-      getOperation().emitError() << "expects vector-bits to be a power of two of "
-                                    "at least 128 and at least 8 registers";
+      getOperation().emitError()
+          << "expects vector-bits to be a power of two of "
+             "at least 128 and at least 8 registers";
       return signalPassFailure();
     }
     IRRewriter rewriter(&getContext());

@@ -68,7 +68,8 @@ Value LoopEmitter::rangeValue(unsigned loop) {
 LoopEmitter::Values LoopEmitter::loop(Value from, Value to, int64_t step,
                                       ValueRange carried, LoopBody body) {
   OpBuilder::InsertionGuard guard(rewriter);
-  auto forOp = scf::ForOp::create(rewriter, loc, from, to, index(step), carried);
+  auto forOp =
+      scf::ForOp::create(rewriter, loc, from, to, index(step), carried);
   Block *block = forOp.getBody();
   if (!block->empty())
     rewriter.eraseOp(block->getTerminator());
@@ -173,7 +174,8 @@ LoopEmitter::Values LoopEmitter::indices(OpOperand *operand) {
 Value LoopEmitter::loadScalar(OpOperand *operand) {
   if (!isa<MemRefType>(operand->get().getType()))
     return operand->get();
-  return memref::LoadOp::create(rewriter, loc, operand->get(), indices(operand));
+  return memref::LoadOp::create(rewriter, loc, operand->get(),
+                                indices(operand));
 }
 
 VectorType LoopEmitter::vectorOf(Type element) const {
@@ -204,9 +206,10 @@ Value LoopEmitter::loadLanes(OpOperand *operand, unsigned loop, Value mask,
   if (access == Access::Contiguous) {
     Values where = indices(operand);
     if (!mask)
-      return vector::LoadOp::create(rewriter, loc, vector, operand->get(), where);
-    Value zero = arith::ConstantOp::create(rewriter, loc,
-                                           rewriter.getZeroAttr(vector));
+      return vector::LoadOp::create(rewriter, loc, vector, operand->get(),
+                                    where);
+    Value zero =
+        arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(vector));
     return vector::MaskedLoadOp::create(rewriter, loc, vector, operand->get(),
                                         where, mask, zero);
   }
@@ -301,7 +304,8 @@ LoopEmitter::Values LoopEmitter::transposeSquare(Values rows) {
   }
   Values result(lanes);
   for (int64_t column = 0; column < 4; ++column)
-    for (auto [group, value] : llvm::enumerate(transposeGroups(columns[column])))
+    for (auto [group, value] :
+         llvm::enumerate(transposeGroups(columns[column])))
       result[group * 4 + column] = value;
   return result;
 }
@@ -356,17 +360,18 @@ LoopEmitter::Values LoopEmitter::cloneBody(ValueRange arguments, int64_t loop) {
     if (auto position = dyn_cast<linalg::IndexOp>(inner)) {
       Value iv = ivs[position.getDim()];
       if (static_cast<int64_t>(position.getDim()) == loop) {
-        Value steps = vector::StepOp::create(
-            rewriter, loc, vectorOf(rewriter.getIndexType()));
+        Value steps = vector::StepOp::create(rewriter, loc,
+                                             vectorOf(rewriter.getIndexType()));
         iv = arith::AddIOp::create(rewriter, loc, broadcast(iv), steps);
       }
       mapping.map(position.getResult(), iv);
       continue;
     }
     if (auto load = dyn_cast<memref::LoadOp>(inner)) {
-      auto last = load.getIndices().empty()
-                      ? linalg::IndexOp()
-                      : load.getIndices().back().getDefiningOp<linalg::IndexOp>();
+      auto last =
+          load.getIndices().empty()
+              ? linalg::IndexOp()
+              : load.getIndices().back().getDefiningOp<linalg::IndexOp>();
       Values where;
       for (Value at : load.getIndices())
         where.push_back(mapping.lookupOrDefault(at));
@@ -378,8 +383,8 @@ LoopEmitter::Values LoopEmitter::cloneBody(ValueRange arguments, int64_t loop) {
         if (bodyMask) {
           Value zero = arith::ConstantOp::create(rewriter, loc,
                                                  rewriter.getZeroAttr(type));
-          value = vector::MaskedLoadOp::create(rewriter, loc, type, memref, where,
-                                               bodyMask, zero);
+          value = vector::MaskedLoadOp::create(rewriter, loc, type, memref,
+                                               where, bodyMask, zero);
         } else {
           value = vector::LoadOp::create(rewriter, loc, type, memref, where);
         }

@@ -78,9 +78,10 @@ public:
   Values indices(mlir::OpOperand *operand);
   mlir::Value loadScalar(mlir::OpOperand *operand);
   /// The lanes from the current iv of `loop`; all of them when `mask` is null.
-  mlir::Value loadLanes(mlir::OpOperand *operand, unsigned loop, mlir::Value mask,
-                        mlir::Value count);
-  void storeLanes(mlir::Value value, mlir::OpOperand *operand, mlir::Value mask);
+  mlir::Value loadLanes(mlir::OpOperand *operand, unsigned loop,
+                        mlir::Value mask, mlir::Value count);
+  void storeLanes(mlir::Value value, mlir::OpOperand *operand,
+                  mlir::Value mask);
   /// A mask of the first `count` lanes.
   mlir::Value maskOf(mlir::Value count);
   mlir::Value broadcast(mlir::Value scalar);
@@ -119,12 +120,14 @@ private:
 /// Lowers `op` as a register-blocked product; fails without changing anything
 /// when it is none.
 mlir::LogicalResult lowerProduct(mlir::RewriterBase &rewriter,
-                                 mlir::linalg::LinalgOp op, VectorMachine machine);
+                                 mlir::linalg::LinalgOp op,
+                                 VectorMachine machine);
 
 /// Lowers a copy that puts pairs of bf16 side by side; fails without changing
 /// anything when `op` is none or the machine has no pairs.
 mlir::LogicalResult lowerPairs(mlir::RewriterBase &rewriter,
-                               mlir::linalg::LinalgOp op, VectorMachine machine);
+                               mlir::linalg::LinalgOp op,
+                               VectorMachine machine);
 
 /// Lowers `op` with one loop on vectors; fails without changing anything when
 /// no loop fits.

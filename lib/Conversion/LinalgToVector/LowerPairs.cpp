@@ -22,7 +22,8 @@ using Values = SmallVector<Value>;
 namespace {
 class PairLowering {
 public:
-  PairLowering(RewriterBase &rewriter, linalg::LinalgOp op, VectorMachine machine)
+  PairLowering(RewriterBase &rewriter, linalg::LinalgOp op,
+               VectorMachine machine)
       : e(rewriter, op, machine), op(op) {}
 
   LogicalResult run();
@@ -46,8 +47,8 @@ private:
 } // namespace
 
 bool PairLowering::findRoles() {
-  if (!e.machine.pairs || op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
-      op.getNumLoops() != op.getNumParallelLoops())
+  if (!e.machine.pairs || op.getNumDpsInputs() != 1 ||
+      op.getNumDpsInits() != 1 || op.getNumLoops() != op.getNumParallelLoops())
     return false;
   Block &body = op->getRegion(0).front();
   if (body.getTerminator()->getOperand(0) != body.getArgument(0))
@@ -104,13 +105,15 @@ static Value flatten(LoopEmitter &e, Value memref) {
 void PairLowering::store(Value pairs, Value mask) {
   Values where = e.indices(target);
   where.pop_back();
-  where.back() = arith::MulIOp::create(e.rewriter, e.loc, where.back(), e.index(2));
+  where.back() =
+      arith::MulIOp::create(e.rewriter, e.loc, where.back(), e.index(2));
   if (!mask) {
     vector::StoreOp::create(e.rewriter, e.loc, pairs, flatTarget, where);
     return;
   }
   Value both = vector::InterleaveOp::create(e.rewriter, e.loc, mask, mask);
-  vector::MaskedStoreOp::create(e.rewriter, e.loc, flatTarget, where, both, pairs);
+  vector::MaskedStoreOp::create(e.rewriter, e.loc, flatTarget, where, both,
+                                pairs);
 }
 
 void PairLowering::interleaveColumns() {
@@ -124,8 +127,9 @@ void PairLowering::interleaveColumns() {
         halves.push_back(e.loadLanes(source, columnLoop, mask, count));
       }
       e.ivs[pairLoop] = e.index(0);
-      store(vector::InterleaveOp::create(e.rewriter, e.loc, halves[0], halves[1]),
-            mask);
+      store(
+          vector::InterleaveOp::create(e.rewriter, e.loc, halves[0], halves[1]),
+          mask);
     });
   });
 }
@@ -134,7 +138,8 @@ void PairLowering::interleaveColumns() {
 Value PairLowering::loadPairs(Value count) {
   Values where = e.indices(source);
   where.pop_back();
-  where.back() = arith::MulIOp::create(e.rewriter, e.loc, where.back(), e.index(2));
+  where.back() =
+      arith::MulIOp::create(e.rewriter, e.loc, where.back(), e.index(2));
   auto type = VectorType::get({2 * e.lanes}, e.rewriter.getBF16Type());
   Value pairs;
   if (count) {
@@ -142,8 +147,8 @@ Value PairLowering::loadPairs(Value count) {
     Value both = vector::InterleaveOp::create(e.rewriter, e.loc, mask, mask);
     Value zero = arith::ConstantOp::create(e.rewriter, e.loc,
                                            e.rewriter.getZeroAttr(type));
-    pairs = vector::MaskedLoadOp::create(e.rewriter, e.loc, type, flatSource, where,
-                                         both, zero);
+    pairs = vector::MaskedLoadOp::create(e.rewriter, e.loc, type, flatSource,
+                                         where, both, zero);
   } else {
     pairs = vector::LoadOp::create(e.rewriter, e.loc, type, flatSource, where);
   }
@@ -155,34 +160,40 @@ void PairLowering::transposeSteps() {
   auto type = VectorType::get({2 * e.lanes}, e.rewriter.getBF16Type());
   e.ivs[pairLoop] = e.index(0);
   e.nest(others, [&] {
-    e.runs(*stepLoop, e.lanes, [&](Value firstStep, int64_t size, Value stepCount) {
-      e.runs(columnLoop, e.lanes, [&](Value firstColumn, int64_t, Value count) {
-        Values rows;
-        e.ivs[*stepLoop] = firstStep;
-        for (int64_t row = 0; row < e.lanes; ++row) {
-          Value offset = e.index(row);
-          if (count)
-            offset = e.minimum(offset, e.sub(count, e.index(1)));
-          e.ivs[columnLoop] = e.add(firstColumn, offset);
-          rows.push_back(loadPairs(stepCount));
-        }
-        rows = e.transposeSquare(rows);
-        e.ivs[columnLoop] = firstColumn;
-        Value mask = e.maskOf(count);
-        for (int64_t step = 0; step < (size < 0 ? e.lanes : size); ++step) {
-          OpBuilder::InsertionGuard guard(e.rewriter);
-          if (size < 0) {
-            Value inside = arith::CmpIOp::create(
-                e.rewriter, e.loc, arith::CmpIPredicate::ugt, stepCount,
-                e.index(step));
-            auto ifOp = scf::IfOp::create(e.rewriter, e.loc, inside, false);
-            e.rewriter.setInsertionPointToStart(ifOp.thenBlock());
-          }
-          e.ivs[*stepLoop] = e.add(firstStep, e.index(step));
-          store(vector::BitCastOp::create(e.rewriter, e.loc, type, rows[step]), mask);
-        }
-      });
-    });
+    e.runs(*stepLoop, e.lanes,
+           [&](Value firstStep, int64_t size, Value stepCount) {
+             e.runs(columnLoop, e.lanes,
+                    [&](Value firstColumn, int64_t, Value count) {
+                      Values rows;
+                      e.ivs[*stepLoop] = firstStep;
+                      for (int64_t row = 0; row < e.lanes; ++row) {
+                        Value offset = e.index(row);
+                        if (count)
+                          offset = e.minimum(offset, e.sub(count, e.index(1)));
+                        e.ivs[columnLoop] = e.add(firstColumn, offset);
+                        rows.push_back(loadPairs(stepCount));
+                      }
+                      rows = e.transposeSquare(rows);
+                      e.ivs[columnLoop] = firstColumn;
+                      Value mask = e.maskOf(count);
+                      for (int64_t step = 0; step < (size < 0 ? e.lanes : size);
+                           ++step) {
+                        OpBuilder::InsertionGuard guard(e.rewriter);
+                        if (size < 0) {
+                          Value inside = arith::CmpIOp::create(
+                              e.rewriter, e.loc, arith::CmpIPredicate::ugt,
+                              stepCount, e.index(step));
+                          auto ifOp = scf::IfOp::create(e.rewriter, e.loc,
+                                                        inside, false);
+                          e.rewriter.setInsertionPointToStart(ifOp.thenBlock());
+                        }
+                        e.ivs[*stepLoop] = e.add(firstStep, e.index(step));
+                        store(vector::BitCastOp::create(e.rewriter, e.loc, type,
+                                                        rows[step]),
+                              mask);
+                      }
+                    });
+           });
   });
 }
 

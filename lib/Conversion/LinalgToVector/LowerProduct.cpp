@@ -90,7 +90,8 @@ bool ProductLowering::arePairs(OpOperand *candidate, OpOperand *other) {
 bool ProductLowering::findRoles() {
   if (!linalg::isaContractionOpInterface(op) || op.getNumDpsInputs() != 2)
     return false;
-  FailureOr<linalg::ContractionDimensions> dims = linalg::inferContractionDims(op);
+  FailureOr<linalg::ContractionDimensions> dims =
+      linalg::inferContractionDims(op);
   if (failed(dims) || dims->k.empty())
     return false;
   acc = op.getDpsInitOperand(0);
@@ -143,11 +144,11 @@ bool ProductLowering::findRoles() {
 
 /// Rows per tile that leave registers for the right side and one broadcast.
 int64_t ProductLowering::rowsFor(int64_t vectors) {
-  int64_t most = std::min<int64_t>(
-      (e.machine.registers - 1 - vectors) / vectors, 8);
+  int64_t most =
+      std::min<int64_t>((e.machine.registers - 1 - vectors) / vectors, 8);
   most = std::max<int64_t>(most, 1);
-  std::optional<int64_t> fixed = rowLoop ? e.staticRange(*rowLoop)
-                                         : std::optional<int64_t>(1);
+  std::optional<int64_t> fixed =
+      rowLoop ? e.staticRange(*rowLoop) : std::optional<int64_t>(1);
   if (!fixed)
     return most;
   if (*fixed <= most)
@@ -164,7 +165,8 @@ Value ProductLowering::widen(Value value) {
   Type own = getElementTypeOrSelf(value.getType());
   if (own == element)
     return value;
-  Type type = isa<VectorType>(value.getType()) ? Type(e.vectorOf(element)) : element;
+  Type type =
+      isa<VectorType>(value.getType()) ? Type(e.vectorOf(element)) : element;
   return arith::ExtFOp::create(e.rewriter, e.loc, type, value);
 }
 
@@ -173,15 +175,16 @@ Value ProductLowering::loadLine(Value mask) {
     return widen(e.loadLanes(right, columnLoop, mask, {}));
   Values where = e.indices(right);
   where.pop_back();
-  where.back() = arith::MulIOp::create(e.rewriter, e.loc, where.back(), e.index(2));
+  where.back() =
+      arith::MulIOp::create(e.rewriter, e.loc, where.back(), e.index(2));
   auto type = VectorType::get({2 * e.lanes}, e.rewriter.getBF16Type());
   if (!mask)
     return vector::LoadOp::create(e.rewriter, e.loc, type, pairedRight, where);
   Value both = vector::InterleaveOp::create(e.rewriter, e.loc, mask, mask);
   Value zero = arith::ConstantOp::create(e.rewriter, e.loc,
                                          e.rewriter.getZeroAttr(type));
-  return vector::MaskedLoadOp::create(e.rewriter, e.loc, type, pairedRight, where,
-                                      both, zero);
+  return vector::MaskedLoadOp::create(e.rewriter, e.loc, type, pairedRight,
+                                      where, both, zero);
 }
 
 Value ProductLowering::loadFactor() {
@@ -189,13 +192,14 @@ Value ProductLowering::loadFactor() {
     return e.broadcast(widen(e.loadScalar(left)));
   // Two neighbours as one 32-bit number, the same for all lanes.
   Type bf16 = e.rewriter.getBF16Type(), i32 = e.rewriter.getI32Type();
-  Value pair = vector::LoadOp::create(e.rewriter, e.loc, VectorType::get({2}, bf16),
-                                      left->get(), e.indices(left));
+  Value pair =
+      vector::LoadOp::create(e.rewriter, e.loc, VectorType::get({2}, bf16),
+                             left->get(), e.indices(left));
   pair = vector::BitCastOp::create(e.rewriter, e.loc, VectorType::get({1}, i32),
                                    pair);
   Value number = vector::ExtractOp::create(e.rewriter, e.loc, pair, 0);
-  Value all = vector::BroadcastOp::create(e.rewriter, e.loc, e.vectorOf(i32),
-                                          number);
+  Value all =
+      vector::BroadcastOp::create(e.rewriter, e.loc, e.vectorOf(i32), number);
   return vector::BitCastOp::create(e.rewriter, e.loc,
                                    VectorType::get({2 * e.lanes}, bf16), all);
 }
@@ -203,8 +207,8 @@ Value ProductLowering::loadFactor() {
 Value ProductLowering::accumulate(Value factor, Value line, Value sum) {
   if (!pairLoop)
     return vector::FMAOp::create(e.rewriter, e.loc, factor, line, sum);
-  return x86vector::DotBF16Op::create(e.rewriter, e.loc, sum.getType(), sum, factor,
-                                      line);
+  return x86vector::DotBF16Op::create(e.rewriter, e.loc, sum.getType(), sum,
+                                      factor, line);
 }
 
 Values ProductLowering::reduce(ArrayRef<unsigned> loops, int64_t rows,
@@ -307,11 +311,11 @@ void ProductLowering::emitColumns() {
     }
     // A dynamic rest: one kernel per number of vectors that it can take.
     Value lanes = e.index(e.lanes);
-    Value taken = e.rewriter.createOrFold<arith::CeilDivUIOp>(e.loc, count, lanes);
+    Value taken =
+        e.rewriter.createOrFold<arith::CeilDivUIOp>(e.loc, count, lanes);
     for (int64_t vectors = 1; vectors <= vectorsPerTile; ++vectors) {
-      Value fits = arith::CmpIOp::create(e.rewriter, e.loc,
-                                         arith::CmpIPredicate::eq, taken,
-                                         e.index(vectors));
+      Value fits = arith::CmpIOp::create(
+          e.rewriter, e.loc, arith::CmpIPredicate::eq, taken, e.index(vectors));
       auto choice = scf::IfOp::create(e.rewriter, e.loc, fits,
                                       /*withElseRegion=*/false);
       OpBuilder::InsertionGuard guard(e.rewriter);
@@ -333,8 +337,8 @@ LogicalResult ProductLowering::run() {
     for (unsigned dim = 0; dim + 1 < rank; ++dim)
       groups.push_back({dim});
     groups.back().push_back(rank - 1);
-    pairedRight = memref::CollapseShapeOp::create(e.rewriter, e.loc, right->get(),
-                                                  groups);
+    pairedRight = memref::CollapseShapeOp::create(e.rewriter, e.loc,
+                                                  right->get(), groups);
   }
   int64_t most = e.machine.registers >= 32 ? 4 : 2;
   vectorsPerTile = most;
@@ -342,7 +346,8 @@ LogicalResult ProductLowering::run() {
     vectorsPerTile = std::clamp<int64_t>(*fixed / e.lanes, 1, most);
   // Without rows to share a load of the right side, more columns hide the
   // latency of the sums.
-  bool oneRow = !rowLoop || e.staticRange(*rowLoop) == std::optional<int64_t>(1);
+  bool oneRow =
+      !rowLoop || e.staticRange(*rowLoop) == std::optional<int64_t>(1);
   if (oneRow)
     if (std::optional<int64_t> fixed = e.staticRange(columnLoop))
       vectorsPerTile = std::clamp<int64_t>(*fixed / e.lanes, 1, 2 * most);

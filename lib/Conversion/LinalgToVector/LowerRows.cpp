@@ -28,7 +28,8 @@ static constexpr int64_t reducedTogether = 4;
 namespace {
 class RowLowering {
 public:
-  RowLowering(RewriterBase &rewriter, linalg::LinalgOp op, VectorMachine machine)
+  RowLowering(RewriterBase &rewriter, linalg::LinalgOp op,
+              VectorMachine machine)
       : e(rewriter, op, machine), op(op) {}
 
   LogicalResult run();
@@ -55,10 +56,12 @@ private:
   void emitTransposing(unsigned lane, unsigned across,
                        ArrayRef<OpOperand *> transposed);
   void emitReducing(unsigned lane);
-  void reduceLanes(unsigned lane, std::optional<unsigned> unrolled, int64_t count);
+  void reduceLanes(unsigned lane, std::optional<unsigned> unrolled,
+                   int64_t count);
   Values reduceInner(ArrayRef<unsigned> reductions, unsigned lane, Value mask,
                      Value count, Values accumulators);
-  Value foldFour(ArrayRef<Value> four, function_ref<Value(Value, Value)> combine);
+  Value foldFour(ArrayRef<Value> four,
+                 function_ref<Value(Value, Value)> combine);
 
   LoopEmitter e;
   linalg::LinalgOp op;
@@ -161,8 +164,8 @@ Values RowLowering::reduceInner(ArrayRef<unsigned> reductions, unsigned lane,
     return e.loop(e.index(0), e.rangeValue(loop), 1, accumulators,
                   [&](Value iv, ValueRange carried) {
                     e.ivs[loop] = iv;
-                    return reduceInner(reductions.drop_front(), lane, mask, count,
-                                       Values(carried));
+                    return reduceInner(reductions.drop_front(), lane, mask,
+                                       count, Values(carried));
                   });
   }
   Values arguments;
@@ -215,8 +218,8 @@ Value RowLowering::foldFour(ArrayRef<Value> four,
   Value sums = pair(pair(four[0], four[1]), pair(four[2], four[3]));
   for (int64_t width = e.lanes / 2; width >= 4; width /= 2)
     sums = combine(sums, e.shuffle(sums, sums, [&](int64_t lane) {
-                     return lane < width ? lane + width : lane;
-                   }));
+      return lane < width ? lane + width : lane;
+    }));
   return sums;
 }
 
@@ -244,9 +247,10 @@ void RowLowering::emitTransposing(unsigned lane, unsigned across,
       e.ivs[across] = e.add(firstAcross, e.index(position));
       Values arguments;
       for (OpOperand *input : op.getDpsInputOperands())
-        arguments.push_back(columns.count(input)
-                                ? columns[input][position]
-                                : e.loadLanes(input, lane, laneMask, laneCount));
+        arguments.push_back(
+            columns.count(input)
+                ? columns[input][position]
+                : e.loadLanes(input, lane, laneMask, laneCount));
       for (OpOperand &init : op.getDpsInitsMutable())
         arguments.push_back(e.loadLanes(&init, lane, laneMask, laneCount));
       Values results = e.cloneBody(arguments, lane);
@@ -259,9 +263,9 @@ void RowLowering::emitTransposing(unsigned lane, unsigned across,
         column(position);
         continue;
       }
-      Value inside = arith::CmpIOp::create(e.rewriter, e.loc,
-                                           arith::CmpIPredicate::ugt, acrossCount,
-                                           e.index(position));
+      Value inside =
+          arith::CmpIOp::create(e.rewriter, e.loc, arith::CmpIPredicate::ugt,
+                                acrossCount, e.index(position));
       auto ifOp = scf::IfOp::create(e.rewriter, e.loc, inside, false);
       OpBuilder::InsertionGuard guard(e.rewriter);
       e.rewriter.setInsertionPointToStart(ifOp.thenBlock());
@@ -303,7 +307,8 @@ void RowLowering::reduceLanes(unsigned lane, std::optional<unsigned> unrolled,
       select(which);
       Values arguments;
       for (auto [index, input] : llvm::enumerate(op.getDpsInputOperands())) {
-        bool varies = unrolled && e.accessOf(input, *unrolled) != Access::Uniform;
+        bool varies =
+            unrolled && e.accessOf(input, *unrolled) != Access::Uniform;
         if (which == 0)
           shared.push_back(e.loadLanes(input, lane, mask, lanesLeft));
         arguments.push_back(which == 0 || !varies
@@ -347,7 +352,8 @@ void RowLowering::reduceLanes(unsigned lane, std::optional<unsigned> unrolled,
       // A dynamic rest of 0 masks every lane.
       Value lanesLeft = rest;
       if (!fixed)
-        lanesLeft = e.rewriter.createOrFold<arith::MaxUIOp>(e.loc, rest, e.index(1));
+        lanesLeft =
+            e.rewriter.createOrFold<arith::MaxUIOp>(e.loc, rest, e.index(1));
       Value mask = e.maskOf(rest);
       carried = step(mask, lanesLeft, carried);
     }

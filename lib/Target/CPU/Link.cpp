@@ -23,9 +23,12 @@ using namespace gate;
 /// The system's libc and libm, by the names that they are loaded under, so
 /// that no development package is needed to link.
 static std::vector<std::string> systemLibraries() {
-  static constexpr const char *folders[] = {
-      "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
-      "/usr/lib64", "/usr/lib", "/lib"};
+  static constexpr const char *folders[] = {"/lib/x86_64-linux-gnu",
+                                            "/usr/lib/x86_64-linux-gnu",
+                                            "/lib64",
+                                            "/usr/lib64",
+                                            "/usr/lib",
+                                            "/lib"};
   std::vector<std::string> found;
   for (const char *name : {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"})
     for (const char *folder : folders) {
@@ -42,22 +45,23 @@ static std::vector<std::string> systemLibraries() {
 llvm::Error gate::linkLibrary(llvm::ArrayRef<std::string> objects,
                               const std::string &output,
                               const std::string &linker, bool keepDebugInfo) {
-  std::vector<std::string> arguments{
-      linker.empty() ? "ld.lld" : linker,
-      "-shared",
-      "-o",
-      output,
-      "-soname",
-      llvm::sys::path::filename(output).str(),
-      "--gc-sections",
-      "--as-needed",
-      "--hash-style=gnu",
-      "-z",
-      "relro",
-      "-z",
-      "now",
-      "-z",
-      "noexecstack"};
+  std::vector<std::string> arguments{linker.empty() ? "ld.lld" : linker,
+                                     "-shared",
+                                     "-o",
+                                     output,
+                                     "-soname",
+                                     llvm::sys::path::filename(output).str(),
+                                     "--gc-sections",
+                                     "--as-needed",
+                                     "--hash-style=gnu",
+                                     "-z",
+                                     "defs",
+                                     "-z",
+                                     "relro",
+                                     "-z",
+                                     "now",
+                                     "-z",
+                                     "noexecstack"};
   if (!keepDebugInfo)
     arguments.push_back("--strip-all");
   arguments.insert(arguments.end(), objects.begin(), objects.end());
@@ -85,8 +89,8 @@ llvm::Error gate::linkLibrary(llvm::ArrayRef<std::string> objects,
   lld::Result result = lld::lldMain(pointers, llvm::nulls(), errors,
                                     {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
-    return llvm::createStringError("linking " + output + " failed: " +
-                                   llvm::StringRef(text).trim());
+    return llvm::createStringError("linking " + output +
+                                   " failed: " + llvm::StringRef(text).trim());
   return llvm::Error::success();
 }
 

@@ -9,6 +9,7 @@
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/CodeGen.h"
@@ -23,10 +24,10 @@ using namespace gate;
 /// Instruction sets that generated code can come to use. All are known to the
 /// runtime's check.
 static constexpr const char *checkedFeatures[] = {
-    "sse3",       "ssse3",    "sse4.1",     "sse4.2",   "popcnt",   "avx",
-    "f16c",       "fma",      "avx2",       "bmi",      "bmi2",     "lzcnt",
-    "avx512f",    "avx512cd", "avx512bw",   "avx512dq", "avx512vl", "avx512vnni",
-    "avx512bf16", "avx512fp16"};
+    "sse3",     "ssse3",    "sse4.1",     "sse4.2",     "popcnt",
+    "avx",      "f16c",     "fma",        "avx2",       "bmi",
+    "bmi2",     "lzcnt",    "avx512f",    "avx512cd",   "avx512bw",
+    "avx512dq", "avx512vl", "avx512vnni", "avx512bf16", "avx512fp16"};
 
 static void initializeTargets() {
   // Cheap and idempotent.
@@ -85,7 +86,9 @@ llvm::Expected<CPUMachine> CPUMachine::parse(llvm::StringRef target) {
     if (subtarget.checkFeatures(std::string("+") + feature))
       machine.required.push_back(feature);
   bool hasAVX512 = subtarget.checkFeatures("+avx512f");
-  machine.vectorBits = hasAVX512 ? 512 : subtarget.checkFeatures("+avx") ? 256 : 128;
+  machine.vectorBits = hasAVX512                         ? 512
+                       : subtarget.checkFeatures("+avx") ? 256
+                                                         : 128;
   machine.registers = hasAVX512 ? 32 : 16;
   machine.multipliesPairs = hasAVX512 && subtarget.checkFeatures("+avx512bf16");
   return machine;
@@ -101,8 +104,8 @@ CPUMachine::createTargetMachine(bool fuseMultiplyAdd) const {
     return llvm::createStringError("no code generator for " + triple + ": " +
                                    error);
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = fuseMultiplyAdd ? llvm::FPOpFusion::Fast
-                                            : llvm::FPOpFusion::Strict;
+  options.AllowFPOpFusion =
+      fuseMultiplyAdd ? llvm::FPOpFusion::Fast : llvm::FPOpFusion::Strict;
   std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(
       parsed, name, features, options, llvm::Reloc::PIC_, std::nullopt,
       llvm::CodeGenOptLevel::Aggressive));
