@@ -26,8 +26,11 @@ using Task = void (*)(void *context, int64_t begin, int64_t end);
 static constexpr int32_t kMaxThreads = 1024;
 // Compiled code keeps temporaries of a tile on the stack.
 static constexpr size_t kStackBytes = size_t{16} << 20;
-// Long enough to bridge the serial code between two regions of a model.
-static constexpr int64_t kSpinNanoseconds = 40 * 1000;
+// Long enough to bridge the serial code between two regions of a model, and
+// between two calls of a loop: waking a thread takes 50 to 100 microseconds.
+static constexpr int64_t kSpinNanoseconds = 200 * 1000;
+// While others still work on the region, the next one is near.
+static constexpr int64_t kActiveSpinNanoseconds = 2 * 1000 * 1000;
 // Parts per thread: enough to even out threads of different speed.
 static constexpr uint64_t kPartsPerThread = 8;
 
@@ -40,6 +43,14 @@ static constexpr uint32_t kGeneration = 1u << 14;
 static constexpr uint32_t kGenerationMask = ~(kGeneration - 1);
 
 namespace {
+/// A run of the region's iterations that one thread takes from first. Far
+/// apart runs keep threads off each other's neighbouring cache lines: heads
+/// next to each other lie next to each other in memory.
+struct Share {
+  alignas(64) uint64_t next = 0;
+  uint64_t end = 0;
+};
+
 struct Pool {
   alignas(64) uint32_t state = 0;
   /// Workers asleep on `state`, or about to be.
@@ -53,9 +64,11 @@ struct Pool {
   int32_t process = 0;
 
   // The region; written by the owner while it is closed.
-  alignas(64) uint64_t next = 0;
-  alignas(64) uint64_t count = 0;
+  /// Threads that have joined the region.
+  alignas(64) uint32_t joined = 0;
+  alignas(64) uint32_t shareCount = 0;
   uint64_t grain = 0;
+  Share shares[kMaxThreads];
   Task task = nullptr;
   void *context = nullptr;
 
@@ -100,10 +113,11 @@ static int64_t now() {
   return int64_t{time.tv_sec} * 1000000000 + time.tv_nsec;
 }
 
-/// Spins until `isDone()`; false when the time for spinning is over.
-template <typename Condition>
-static bool spinUntil(Condition isDone) {
-  int64_t start = 0;
+/// Spins until `isDone()`; false when the time for spinning is over. The time
+/// starts when `isActive()` ends, or when that has lasted long.
+template <typename Condition, typename Activity>
+static bool spinUntil(Condition isDone, Activity isActive) {
+  int64_t start = 0, begin = 0;
   for (;;) {
     for (int i = 0; i < 32; ++i) {
       if (isDone())
@@ -111,7 +125,9 @@ static bool spinUntil(Condition isDone) {
       relax();
     }
     int64_t time = now();
-    if (start == 0)
+    if (begin == 0)
+      begin = time;
+    if (start == 0 || (isActive() && time - begin < kActiveSpinNanoseconds))
       start = time;
     else if (time - start > kSpinNanoseconds)
       return isDone();
@@ -122,18 +138,26 @@ static bool spinUntil(Condition isDone) {
 // Workers
 //===----------------------------------------------------------------------===//
 
-/// Runs parts of the open region until none is left.
-static void runParts() {
+/// Runs parts of one share until none is left.
+static void runShare(Share &share) {
   for (;;) {
     uint64_t begin =
-        __atomic_fetch_add(&pool.next, pool.grain, __ATOMIC_RELAXED);
-    if (begin >= pool.count)
+        __atomic_fetch_add(&share.next, pool.grain, __ATOMIC_RELAXED);
+    if (begin >= share.end)
       return;
-    uint64_t left = pool.count - begin;
+    uint64_t left = share.end - begin;
     uint64_t size = left < pool.grain ? left : pool.grain;
     pool.task(pool.context, static_cast<int64_t>(begin),
               static_cast<int64_t>(begin + size));
   }
+}
+
+/// Runs parts of the open region until none is left: those of the thread's own
+/// share, then what others have not begun.
+static void runParts() {
+  uint32_t first = __atomic_fetch_add(&pool.joined, 1, __ATOMIC_RELAXED);
+  for (uint32_t i = 0; i < pool.shareCount; ++i)
+    runShare(pool.shares[(first + i) % pool.shareCount]);
 }
 
 /// True when a worker that last was in generation `seen` has to act.
@@ -148,7 +172,8 @@ static uint32_t waitForWork(uint32_t seen) {
     state = __atomic_load_n(&pool.state, __ATOMIC_SEQ_CST);
     return concerns(state, seen);
   };
-  while (!spinUntil(isDone)) {
+  auto isActive = [&] { return (state & kOpen) != 0; };
+  while (!spinUntil(isDone, isActive)) {
     __atomic_fetch_add(&pool.sleepers, 1, __ATOMIC_SEQ_CST);
     while (!isDone())
       park(&pool.state, state);
@@ -249,7 +274,8 @@ static void waitForWorkers() {
   auto isDone = [] {
     return !(__atomic_load_n(&pool.state, __ATOMIC_SEQ_CST) & kInsideMask);
   };
-  if (spinUntil(isDone))
+  // A worker is inside a part of the region.
+  if (spinUntil(isDone, [] { return true; }))
     return;
   for (;;) {
     __atomic_store_n(&pool.callerSleeps, 1, __ATOMIC_SEQ_CST);
@@ -269,14 +295,25 @@ static void runRegion(Task task, void *context, int64_t count,
   uint64_t parts = static_cast<uint64_t>(threads) * kPartsPerThread;
   pool.task = task;
   pool.context = context;
-  pool.count = static_cast<uint64_t>(count);
-  pool.grain = pool.count / parts ? pool.count / parts : 1;
-  pool.next = 0;
+  uint64_t total = static_cast<uint64_t>(count);
+  pool.grain = total / parts ? total / parts : 1;
+  pool.joined = 0;
+  pool.shareCount = static_cast<uint32_t>(total < static_cast<uint64_t>(threads)
+                                              ? total
+                                              : static_cast<uint64_t>(threads));
+  // Equal runs without a product that could overflow.
+  uint64_t each = total / pool.shareCount, extra = total % pool.shareCount;
+  uint64_t begin = 0;
+  for (uint32_t i = 0; i < pool.shareCount; ++i) {
+    pool.shares[i].next = begin;
+    begin += each + (i < extra ? 1 : 0);
+    pool.shares[i].end = begin;
+  }
   // Atomic: a worker may still be trying to join the last region.
   uint32_t last = __atomic_load_n(&pool.state, __ATOMIC_RELAXED);
   uint32_t generation = (last + kGeneration) & kGenerationMask;
   __atomic_store_n(&pool.state, generation | kOpen, __ATOMIC_SEQ_CST);
-  wakeWorkers((pool.count - 1) / pool.grain + 1);
+  wakeWorkers((total - 1) / pool.grain + 1);
   insideTask = true;
   runParts();
   insideTask = false;
