@@ -1,4 +1,4 @@
-// RUN: gate-opt --gate-pack-products --split-input-file %s | FileCheck %s
+// RUN: gate-opt --gate-pack-products=row-block=48 --split-input-file %s | FileCheck %s
 
 // Many rows: the right side goes to panels, row blocks run in parallel.
 // CHECK-LABEL: func.func @packed(

@@ -96,7 +96,7 @@ def PackProducts : Pass<"gate-pack-products", "::mlir::func::FuncOp"> {
   }];
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "64", "Columns of a panel">,
-    Option<"rowBlock", "row-block", "int64_t", "48", "Rows per parallel task">,
+    Option<"rowBlock", "row-block", "int64_t", "64", "Rows per parallel task">,
     Option<"depthBlock", "depth-block", "int64_t", "512",
            "Reduction steps between passes over the result">,
     Option<"minRows", "min-rows", "int64_t", "12",
