@@ -114,14 +114,28 @@ class Row:
     rival_bars: dict[int, float] = field(default_factory=dict)
 
 
+def aligned(array: Array) -> Array:
+    """The array at an address that is a multiple of 64, as frameworks allocate.
+
+    NumPy's own large arrays start 16 bytes into a page, so every vector of 64
+    bytes would straddle two cache lines.
+    """
+    room = np.empty(array.nbytes + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    view = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    view[...] = array
+    return view
+
+
 def normal(
     generator: np.random.Generator, *shape: int, dtype: object = np.float32
 ) -> Array:
-    return generator.standard_normal(shape, np.float32).astype(dtype)
+    return aligned(generator.standard_normal(shape, np.float32).astype(dtype))
 
 
 def log_gates(generator: np.random.Generator, *shape: int) -> Array:
-    return -np.logaddexp(0, -normal(generator, *shape)) / np.float32(16)
+    gates = -np.logaddexp(0, -normal(generator, *shape)) / np.float32(16)
+    return aligned(gates.astype(np.float32))
 
 
 def matmul(m: int, n: int, k: int, dtype: object = np.float32) -> Callable:
@@ -134,7 +148,7 @@ def matmul(m: int, n: int, k: int, dtype: object = np.float32) -> Callable:
         )
         return Case(
             inputs=[a, b],
-            outputs=[np.empty((m, n), np.float32)],
+            outputs=[aligned(np.empty((m, n), np.float32))],
             work=2.0 * m * n * k,
             expected=lambda: [a.astype(np.float64) @ b.astype(np.float64)],
         )
@@ -159,7 +173,7 @@ def scan(length: int, check: bool = True) -> Callable:
             log_gates(generator, batch, length, heads, key),
             normal(generator, batch, heads, key, value),
         ]
-        outputs = [np.empty_like(inputs[2]), np.empty_like(inputs[4])]
+        outputs = [aligned(np.empty_like(inputs[i])) for i in (2, 4)]
         case = Case(
             inputs, outputs, batch * heads * scan_operations(length, key, value)
         )
@@ -183,7 +197,7 @@ def step(generator: np.random.Generator, baseline: Baseline) -> Case:
         log_gates(generator, batch, heads, key),
         state,
     ]
-    outputs = [np.empty((batch, heads, value), np.float32), state]
+    outputs = [aligned(np.empty((batch, heads, value), np.float32)), state]
 
     def expected() -> list[Array]:
         reference = [np.empty_like(x) for x in outputs]

@@ -68,7 +68,7 @@ static void printDiagnostic(Diagnostic &diagnostic) {
 }
 
 Session::Session()
-    : mlirContext(makeRegistry(), MLIRContext::Threading::DISABLED),
+    : mlirContext(makeRegistry(), MLIRContext::Threading::ENABLED),
       start(std::chrono::steady_clock::now()) {
   // The op as text helps an engineer in gate-opt, not the author of a model.
   mlirContext.printOpOnDiagnostic(false);

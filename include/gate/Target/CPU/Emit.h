@@ -31,7 +31,7 @@ struct EmitOptions {
   /// the reference path, which rounds as it is written.
   bool fuseMultiplyAdd = true;
   /// 0 to 3.
-  unsigned optimization = 3;
+  unsigned optimization = 2;
 };
 
 /// Translates a module in the LLVM dialect, adds the entry points and tables of
