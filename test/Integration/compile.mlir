@@ -52,7 +52,7 @@
 // STRIPPED-NOT: compile.mlir
 
 // Another linker makes a library as well.
-// RUN: gatec compile %s --linker=ld.lld -o linked/libgates.so && ls linked/libgates.so
+// RUN: gatec compile %s --linker=ld.lld-22 -o linked/libgates.so && ls linked/libgates.so
 func.func @forward(%h: tensor<?x8xf32> {gate.state = "h", gate.dims = ["B", ""]},
     %x: tensor<?x?x8xf32> {gate.name = "x", gate.dims = ["B", "T", ""]})
     -> (tensor<?x?x8xf32> {gate.name = "y", gate.dims = ["B", "T", ""]}, tensor<?x8xf32> {gate.state = "h", gate.dims = ["B", ""]})
