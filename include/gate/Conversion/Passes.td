@@ -15,7 +15,7 @@ def BuildEntries : Pass<"gate-build-entries", "::mlir::ModuleOp"> {
   let description = [{
     For every exported function `f` adds `gate_body_f(data, dims, workspace)`,
     which makes memrefs of the pointers and sizes and calls `f`, and
-    `gate_workspace_f(dims)`. Everything else becomes private.
+    `gate_workspace_f(dims)`; `f` itself becomes private.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect",
                            "::mlir::LLVM::LLVMDialect",
