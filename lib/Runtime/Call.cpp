@@ -133,7 +133,7 @@ static size_t roundUp(uint64_t bytes) {
 
 int32_t gate_rt_call(const GateLibrary *library, const GateFunction *function,
                      const void *const *groups, void *workspace,
-                     size_t workspaceBytes) {
+                     size_t workspaceBytes, void *) {
   if (int32_t status = checkLibrary(*library, function->name))
     return status;
   Scratch scratch(*function);

@@ -60,6 +60,10 @@ const char *gate_rt_status_string(int32_t status) {
     return "unsupported CPU";
   case GATE_STATUS_OUT_OF_MEMORY:
     return "out of memory";
+  case GATE_STATUS_UNSUPPORTED_DEVICE:
+    return "unsupported device";
+  case GATE_STATUS_DEVICE_ERROR:
+    return "device error";
   }
   return "unknown status";
 }

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /// Bumped whenever a layout or meaning in this file changes.
-#define GATE_ABI_VERSION 1
+#define GATE_ABI_VERSION 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +34,10 @@ enum GateStatus {
   /// This CPU lacks a feature that the library was compiled for.
   GATE_STATUS_UNSUPPORTED_CPU = 3,
   GATE_STATUS_OUT_OF_MEMORY = 4,
+  /// No driver, no such device, or a device that the library has no code for.
+  GATE_STATUS_UNSUPPORTED_DEVICE = 5,
+  /// The driver refused a load, a copy or a launch.
+  GATE_STATUS_DEVICE_ERROR = 6,
 };
 
 /// The part an argument plays in a function.
@@ -75,6 +79,40 @@ struct GateArgument {
   const void *embedded;
 };
 
+/// The kernels of a library compiled for one kind of GPU.
+struct GateCudaImage {
+  /// As in "sm_90a"; for messages.
+  const char *target;
+  /// The compute capability that the code was made for.
+  int32_t major, minor;
+  /// 1: runs on exactly that capability (an "a" target); 0: and on later ones.
+  int32_t isExact;
+  /// Null-terminated PTX.
+  const char *ptx;
+  /// The same as machine code, or null.
+  const void *cubin;
+};
+
+/// One kernel, the same in all images.
+struct GateCudaKernel {
+  const char *name;
+  /// Threads per block.
+  int32_t threads;
+  /// Bytes of dynamic shared memory.
+  int32_t sharedBytes;
+};
+
+/// The GPU part of a library.
+struct GateCudaModule {
+  int32_t imageCount;
+  int32_t kernelCount;
+  const struct GateCudaImage *images;
+  const struct GateCudaKernel *kernels;
+};
+
+/// One call on a GPU, between the runtime and compiled code.
+struct GateLaunch;
+
 /// One exported function.
 struct GateFunction {
   /// With prefix, as the user calls it: "gla_forward".
@@ -93,6 +131,12 @@ struct GateFunction {
   void (*body)(void *const *data, const int64_t *dims, void *workspace);
   /// Bytes of workspace that `body` needs at these sizes.
   int64_t (*workspaceBytes)(const int64_t *dims);
+  /// The same for tensors on a GPU: computes grids and calls
+  /// gate_rt_cuda_launch for each kernel, reads no device memory. Null without
+  /// a GPU target, as `body` and `workspaceBytes` are without a CPU target.
+  void (*launch)(void *const *data, const int64_t *dims, void *workspace,
+                 struct GateLaunch *launch);
+  int64_t (*launchWorkspaceBytes)(const int64_t *dims);
 };
 
 /// One library.
@@ -103,6 +147,8 @@ struct GateLibrary {
   /// Space-separated names, in the spelling of LLVM's x86 features, of what
   /// the code needs, e.g. "avx512f fma"; empty for any CPU.
   const char *cpuFeatures;
+  /// The GPU part, or null.
+  const struct GateCudaModule *cuda;
 };
 
 //===----------------------------------------------------------------------===//
@@ -110,13 +156,17 @@ struct GateLibrary {
 //===----------------------------------------------------------------------===//
 
 /// Checks every argument, then runs the body. `groups` has groupCount
-/// pointers: to a DLTensor, or to a struct of DLTensor pointers. A null
-/// `workspace` makes the runtime allocate one for the length of the call.
+/// pointers: to a DLTensor, or to a struct of DLTensor pointers. All tensors
+/// are on the CPU, or all on one GPU. On the CPU a null `workspace` makes the
+/// runtime allocate one for the length of the call. On a GPU the workspace is
+/// device memory that the caller gives; the call queues work on `stream` (a
+/// CUstream, null for the default one) and returns: it allocates nothing,
+/// waits for nothing and reads no device memory.
 /// Returns a GateStatus; on failure nothing has been written.
 int32_t gate_rt_call(const struct GateLibrary *library,
                      const struct GateFunction *function,
                      const void *const *groups, void *workspace,
-                     size_t workspaceBytes);
+                     size_t workspaceBytes, void *stream);
 
 /// Fills every GATE_ROLE_STATE argument of `function` with zeros after
 /// checking it; `state` is the struct of DLTensor pointers.
@@ -153,6 +203,28 @@ typedef void (*GateParallelFor)(void *host,
                                              int64_t end),
                                 void *context, int64_t count);
 int32_t gate_rt_set_parallel_for(GateParallelFor run, void *host);
+
+//===----------------------------------------------------------------------===//
+// GPUs
+//===----------------------------------------------------------------------===//
+
+/// Queues kernel number `kernel` of the library with a grid of blocks;
+/// `arguments` points to one pointer per kernel parameter. A grid without
+/// blocks is no work. A failure is kept in `launch`: later launches of the same
+/// call do nothing, and gate_rt_call returns it.
+void gate_rt_cuda_launch(struct GateLaunch *launch, int32_t kernel,
+                         int64_t gridX, int64_t gridY, int64_t gridZ,
+                         void **arguments);
+
+/// Makes the library ready on GPU number `device`: opens the driver, loads the
+/// kernels. The first call on a device does the same; a program that captures
+/// CUDA graphs or counts microseconds does it before.
+int32_t gate_rt_cuda_load(const struct GateLibrary *library, int32_t device);
+
+/// Waits for GPU number `device` and returns GATE_STATUS_INVALID_DATA when a
+/// kernel of this library met index data out of range since the last query
+/// (such indices are clamped), GATE_STATUS_OK otherwise.
+int32_t gate_rt_cuda_status(const struct GateLibrary *library, int32_t device);
 
 #ifdef __cplusplus
 }

@@ -60,6 +60,27 @@ struct FunctionSignature {
   /// and i64(ptr dims).
   std::string bodySymbol;
   std::string workspaceSymbol;
+  /// The same for tensors on a GPU: void(ptr data, ptr dims, ptr workspace, ptr
+  /// launch) and i64(ptr dims); empty without a GPU target.
+  std::string launchSymbol;
+  std::string launchWorkspaceSymbol;
+};
+
+/// The kernels of a library compiled for one kind of GPU: see GateCudaImage.
+struct CudaImage {
+  std::string target;
+  int32_t major = 0, minor = 0;
+  bool isExact = false;
+  std::string ptx;
+  /// Empty when no assembler was there.
+  std::string cubin;
+};
+
+/// See GateCudaKernel.
+struct CudaKernel {
+  std::string name;
+  int32_t threads = 0;
+  int32_t sharedBytes = 0;
 };
 
 /// One library.
@@ -69,6 +90,9 @@ struct LibrarySignature {
   std::vector<FunctionSignature> functions;
   /// See GateLibrary::cpuFeatures.
   std::string cpuFeatures;
+  /// The GPU part; no image: none.
+  std::vector<CudaImage> images;
+  std::vector<CudaKernel> kernels;
   /// Of the compiler: "gate 0.1.0 (LLVM 22.1.8)".
   std::string compiler;
 };

@@ -184,7 +184,7 @@ Constant *EntryPointBuilder::addFunctionTable(StringRef name,
        number(i32, static_cast<int64_t>(groups.size())),
        number(i32, static_cast<int64_t>(function.dims.size())),
        addStrings(groups), argumentTable, addStrings(function.dims), body,
-       workspace}));
+       workspace, null(), null()}));
 }
 
 /// The table of an exported function.
@@ -295,10 +295,11 @@ void EntryPointBuilder::addCall(size_t index, Constant *table) {
   Value *workspaceBytes = function->getArg(call.groups.size() + 1);
   IRBuilder<> builder(&function->getEntryBlock());
   Value *array = packValues(builder, pointer, groups);
-  Function *runtime = declareRuntime("gate_rt_call", i32,
-                                     {pointer, pointer, pointer, pointer, i64});
-  builder.CreateRet(builder.CreateCall(
-      runtime, {libraryTable, table, array, workspace, workspaceBytes}));
+  Function *runtime = declareRuntime(
+      "gate_rt_call", i32, {pointer, pointer, pointer, pointer, i64, pointer});
+  builder.CreateRet(
+      builder.CreateCall(runtime, {libraryTable, table, array, workspace,
+                                   workspaceBytes, null()}));
 }
 
 void EntryPointBuilder::addWorkspaceQuery(size_t index, Constant *table) {
@@ -336,7 +337,7 @@ void EntryPointBuilder::build() {
   libraryTable = cast<GlobalVariable>(addConstant(ConstantStruct::getAnon(
       {number(i32, GATE_ABI_VERSION),
        number(i32, static_cast<int64_t>(tables.size())), addPointers(tables),
-       addString(library.cpuFeatures)})));
+       addString(library.cpuFeatures), null()})));
   for (size_t i = 0; i < library.functions.size(); ++i) {
     addCall(i, tables[i]);
     addWorkspaceQuery(i, tables[i]);

@@ -54,8 +54,9 @@ TEST_F(CheckTest, NullMember) {
 TEST_F(CheckTest, NullStruct) {
   const void *states[] = {lib.state};
   const void *groups[] = {nullptr, lib.ids, states, lib.logits, states};
-  EXPECT_EQ(gate_rt_call(&lib.library, &lib.function, groups, nullptr, 0),
-            GATE_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(
+      gate_rt_call(&lib.library, &lib.function, groups, nullptr, 0, nullptr),
+      GATE_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(lib.message(), "gla_forward: argument parameters: expected a "
                            "struct of tensors, got null");
 }

@@ -88,7 +88,7 @@ struct TestLibrary {
     const void *states[] = {state};
     const void *nextStates[] = {nextState};
     const void *groups[] = {parameters, ids, states, logits, nextStates};
-    return gate_rt_call(&library, &function, groups, workspace, bytes);
+    return gate_rt_call(&library, &function, groups, workspace, bytes, nullptr);
   }
   std::string message() { return gate_rt_last_error(); }
 
