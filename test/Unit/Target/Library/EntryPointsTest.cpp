@@ -105,20 +105,23 @@ TEST_F(EntryPointsTest, TablesMatchTheStructs) {
                                     offsetof(GateArgument, indexBound),
                                     offsetof(GateArgument, embedded),
                                     sizeof(GateArgument)};
-  std::vector<uint64_t> function = {offsetof(GateFunction, name),
-                                    offsetof(GateFunction, argumentCount),
-                                    offsetof(GateFunction, groupCount),
-                                    offsetof(GateFunction, dimCount),
-                                    offsetof(GateFunction, groupNames),
-                                    offsetof(GateFunction, arguments),
-                                    offsetof(GateFunction, dims),
-                                    offsetof(GateFunction, body),
-                                    offsetof(GateFunction, workspaceBytes),
-                                    sizeof(GateFunction)};
+  std::vector<uint64_t> function = {
+      offsetof(GateFunction, name),
+      offsetof(GateFunction, argumentCount),
+      offsetof(GateFunction, groupCount),
+      offsetof(GateFunction, dimCount),
+      offsetof(GateFunction, groupNames),
+      offsetof(GateFunction, arguments),
+      offsetof(GateFunction, dims),
+      offsetof(GateFunction, body),
+      offsetof(GateFunction, workspaceBytes),
+      offsetof(GateFunction, launch),
+      offsetof(GateFunction, launchWorkspaceBytes),
+      sizeof(GateFunction)};
   std::vector<uint64_t> library = {
       offsetof(GateLibrary, abiVersion), offsetof(GateLibrary, functionCount),
-      offsetof(GateLibrary, functions), offsetof(GateLibrary, cpuFeatures),
-      sizeof(GateLibrary)};
+      offsetof(GateLibrary, functions),  offsetof(GateLibrary, cpuFeatures),
+      offsetof(GateLibrary, cuda),       sizeof(GateLibrary)};
   int arguments = 0, functions = 0, libraries = 0;
   for (const llvm::GlobalVariable &global : module->globals()) {
     llvm::Type *type = global.getValueType();
