@@ -150,4 +150,21 @@ def PrefetchTiles : Pass<"gate-prefetch-tiles", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def VectorizeBlocks : Pass<"gate-vectorize-blocks", "::mlir::func::FuncOp"> {
+  let summary = "Turn the tiles of parallel loops into vector values";
+  let description = [{
+    Inside each `scf.forall` linalg on tiles becomes `vector` and elementwise ops
+    on whole tiles: slices of what lies outside are read once, results written
+    once, everything between stays a value. Sizes are padded to powers of two;
+    elements past a tile's end are neutral in reductions.
+
+    Precondition: parallel loops that are kernels. Postcondition: no linalg in
+    them. An op without such a form is an error. Changes no rounding but the
+    order of sums.
+  }];
+  let dependentDialects = [
+    "::mlir::vector::VectorDialect", "::mlir::arith::ArithDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::memref::MemRefDialect"];
+}
+
 #endif // GATE_CONVERSION_PASSES_TD

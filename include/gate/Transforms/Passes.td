@@ -74,6 +74,29 @@ def ExpandMeaning : Pass<"gate-expand-meaning", "::mlir::func::FuncOp"> {
     "::mlir::math::MathDialect"];
 }
 
+def FormKernels : Pass<"gate-form-kernels", "::mlir::func::FuncOp"> {
+  let summary = "Group linalg ops into parallel loops over tiles of a kernel";
+  let description = [{
+    Every linalg op outside a parallel loop becomes the root of an `scf.forall`
+    over tiles of at most `tile-elements` elements. A producer moves into the
+    loop of its users when each tile needs each of its elements once; if others
+    read it later, the loop returns it too. On buffers, ops are tiled alone.
+
+    Precondition: linalg on tensors or buffers. Postcondition: no linalg op
+    outside `scf.forall`. Loops may have one iteration: they are still kernels.
+    An op that reduces more than `reduction-elements` elements, or a number known
+    only at the call, is an error. Changes no rounding.
+  }];
+  let options = [
+    Option<"tileElements", "tile-elements", "int64_t", "4096",
+           "Elements of a tile, a power of two">,
+    Option<"reductionElements", "reduction-elements", "int64_t", "16384",
+           "Elements that one result may reduce">];
+  let dependentDialects = [
+    "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 def FuseElementwise : Pass<"gate-fuse-elementwise", "::mlir::func::FuncOp"> {
   let summary = "Fuse elementwise linalg into its only user";
   let description = [{

@@ -1,0 +1,516 @@
+//===- VectorizeBlocks.cpp - Tiles of a thread block as vectors -----------===//
+//
+// Inside a parallel loop every tile becomes one vector value: read from memory
+// where it is a slice of a whole tensor, kept in registers where an op of the
+// tile made it, written where the loop hands it back. Sizes are padded to
+// powers of two; what is past a tile's end is not read, not written and
+// neutral in reductions.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Conversion/Passes.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Interfaces/ValueBoundsOpInterface.h"
+
+namespace gate {
+#define GEN_PASS_DEF_VECTORIZEBLOCKS
+#include "gate/Conversion/Passes.h.inc"
+} // namespace gate
+
+using namespace mlir;
+using namespace gate;
+
+using Shape = SmallVector<int64_t>;
+
+namespace {
+
+/// Rewrites the body of one parallel loop.
+class BlockVectorizer {
+public:
+  explicit BlockVectorizer(scf::ForallOp loop)
+      : loop(loop), b(loop.getContext()) {}
+  LogicalResult run();
+
+private:
+  LogicalResult vectorize(linalg::LinalgOp op);
+  LogicalResult vectorizeBody(linalg::LinalgOp op, const Shape &shape,
+                              IRMapping &mapping);
+  LogicalResult vectorizeSlice(tensor::ExtractSliceOp op);
+  LogicalResult writeResult(tensor::ParallelInsertSliceOp op);
+
+  /// Sizes of the vector that holds `tile`: powers of two.
+  FailureOr<Shape> paddedShape(Value tile);
+  /// Size of a dim of a tile or of memory, without asking a tile.
+  OpFoldResult sizeOf(Value tile, int64_t dim);
+  /// The vector of a tile; read from memory the first time.
+  FailureOr<Value> vectorOf(Value tile);
+  /// A vector of an operand in the shape of the loops of its op.
+  Value spread(Value vector, AffineMap map, const Shape &shape);
+  Value splat(Value scalar, const Shape &shape);
+  /// True inside the tile, in the shape of the loops, over reduction loops.
+  Value reductionMask(linalg::LinalgOp op, const Shape &shape);
+  FailureOr<Value> reduce(linalg::LinalgOp op, unsigned result,
+                          const Shape &shape, IRMapping &mapping);
+  Value gather(tensor::ExtractOp op, const Shape &shape, IRMapping &mapping);
+  Value zeroIndex() { return arith::ConstantIndexOp::create(b, loc, 0); }
+  Value write(Value vector, Value memory);
+
+  scf::ForallOp loop;
+  OpBuilder b;
+  Location loc = loop.getLoc();
+  DenseMap<Value, Value> vectors;
+};
+
+} // namespace
+
+static bool isTile(Type type) { return isa<TensorType, MemRefType>(type); }
+
+FailureOr<Shape> BlockVectorizer::paddedShape(Value tile) {
+  Shape shape;
+  auto type = cast<ShapedType>(tile.getType());
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    int64_t size = type.getDimSize(dim);
+    if (type.isDynamicDim(dim)) {
+      FailureOr<int64_t> bound = ValueBoundsConstraintSet::computeConstantBound(
+          presburger::BoundType::UB, {tile, dim}, nullptr, /*closedUB=*/true);
+      if (failed(bound))
+        return emitError(tile.getLoc())
+               << "cannot bound dim " << dim << " of the tile " << type
+               << " of a GPU kernel by a constant";
+      size = *bound;
+    }
+    shape.push_back(size <= 1 ? 1 : llvm::PowerOf2Ceil(size));
+  }
+  return shape;
+}
+
+OpFoldResult BlockVectorizer::sizeOf(Value tile, int64_t dim) {
+  auto type = cast<ShapedType>(tile.getType());
+  if (!type.isDynamicDim(dim))
+    return b.getIndexAttr(type.getDimSize(dim));
+  Operation *owner = tile.getDefiningOp();
+  if (auto op = dyn_cast_or_null<linalg::LinalgOp>(owner))
+    return sizeOf(op.getTiedOpOperand(cast<OpResult>(tile))->get(), dim);
+  if (auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(owner)) {
+    llvm::SmallBitVector dropped = slice.getDroppedDims();
+    int64_t kept = -1;
+    for (auto [position, size] : llvm::enumerate(slice.getMixedSizes()))
+      if (!dropped.test(position) && ++kept == dim)
+        return size;
+  }
+  if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(owner))
+    return empty.getMixedSizes()[dim];
+  if (isa<MemRefType>(type))
+    return memref::DimOp::create(b, loc, tile, dim).getResult();
+  return tensor::DimOp::create(b, loc, tile, dim).getResult();
+}
+
+FailureOr<Value> BlockVectorizer::vectorOf(Value tile) {
+  if (Value known = vectors.lookup(tile))
+    return known;
+  FailureOr<Shape> shape = paddedShape(tile);
+  if (failed(shape))
+    return failure();
+  auto type = cast<ShapedType>(tile.getType());
+  auto vectorType = VectorType::get(*shape, type.getElementType());
+  Value padding =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
+  if (isa_and_nonnull<tensor::EmptyOp>(tile.getDefiningOp()))
+    return splat(padding, *shape);
+  SmallVector<Value> indices(shape->size(), zeroIndex());
+  SmallVector<bool> inBounds;
+  for (auto [size, padded] : llvm::zip(type.getShape(), *shape))
+    inBounds.push_back(size == padded);
+  Value read = vector::TransferReadOp::create(
+      b, loc, vectorType, tile, indices, padding,
+      b.getMultiDimIdentityMap(shape->size()), ArrayRef<bool>(inBounds));
+  // What an op writes later must not be seen: only values are remembered.
+  if (isa<TensorType>(type))
+    vectors[tile] = read;
+  return read;
+}
+
+Value BlockVectorizer::splat(Value scalar, const Shape &shape) {
+  return vector::BroadcastOp::create(
+      b, loc, VectorType::get(shape, scalar.getType()), scalar);
+}
+
+Value BlockVectorizer::spread(Value value, AffineMap map, const Shape &shape) {
+  auto type = cast<VectorType>(value.getType());
+  SmallVector<unsigned> loops;
+  Shape kept;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+    if (auto position = dyn_cast<AffineDimExpr>(expr)) {
+      loops.push_back(position.getPosition());
+      kept.push_back(type.getDimSize(dim));
+    }
+  if (kept.size() != static_cast<size_t>(type.getRank()))
+    value = vector::ShapeCastOp::create(
+        b, loc, VectorType::get(kept, type.getElementType()), value);
+  // Missing loops in front, then everything to its place.
+  SmallVector<unsigned> order;
+  Shape wide;
+  for (unsigned l = 0; l < shape.size(); ++l)
+    if (!llvm::is_contained(loops, l)) {
+      order.push_back(l);
+      wide.push_back(shape[l]);
+    }
+  bool broadcasts = !order.empty();
+  llvm::append_range(order, loops);
+  llvm::append_range(wide, kept);
+  if (broadcasts)
+    value = vector::BroadcastOp::create(
+        b, loc, VectorType::get(wide, type.getElementType()), value);
+  SmallVector<int64_t> permutation(shape.size());
+  for (auto [from, to] : llvm::enumerate(order))
+    permutation[to] = from;
+  if (!llvm::is_sorted(permutation))
+    value = vector::TransposeOp::create(b, loc, value, permutation);
+  return value;
+}
+
+Value BlockVectorizer::reductionMask(linalg::LinalgOp op, const Shape &shape) {
+  Value mask;
+  for (auto [l, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
+    if (iterator != utils::IteratorType::reduction)
+      continue;
+    OpFoldResult size;
+    for (OpOperand &operand : op->getOpOperands())
+      if (isTile(operand.get().getType()))
+        for (auto [dim, expr] :
+             llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
+          if (auto position = dyn_cast<AffineDimExpr>(expr);
+              position && position.getPosition() == l)
+            size = sizeOf(operand.get(), dim);
+    if (getConstantIntValue(size) == std::optional<int64_t>(shape[l]))
+      continue;
+    Value limit = getValueOrCreateConstantIndexOp(b, loc, size);
+    Value inside = vector::CreateMaskOp::create(
+        b, loc, VectorType::get({shape[l]}, b.getI1Type()), limit);
+    inside = spread(
+        inside, AffineMap::get(shape.size(), 0, b.getAffineDimExpr(l)), shape);
+    mask = mask ? Value(arith::AndIOp::create(b, loc, mask, inside)) : inside;
+  }
+  return mask;
+}
+
+FailureOr<Value> BlockVectorizer::reduce(linalg::LinalgOp op, unsigned result,
+                                         const Shape &shape,
+                                         IRMapping &mapping) {
+  SmallVector<Operation *> combiners;
+  Value scalar = matchReduction(op.getRegionOutputArgs(), result, combiners);
+  std::optional<vector::CombiningKind> kind;
+  if (scalar && combiners.size() == 1)
+    kind = linalg::getCombinerOpKind(combiners.front());
+  std::optional<TypedAttr> neutral;
+  if (kind)
+    neutral = arith::getNeutralElement(combiners.front());
+  if (!kind || !neutral)
+    return op.emitError("expects a reduction by one sum, product, minimum or "
+                        "maximum in a GPU kernel");
+  Value terms = mapping.lookupOrNull(scalar);
+  if (!terms)
+    terms = splat(scalar, shape);
+  if (!isa<VectorType>(terms.getType()))
+    terms = splat(terms, shape);
+  if (Value mask = reductionMask(op, shape)) {
+    Value number = arith::ConstantOp::create(b, loc, *neutral);
+    terms = arith::SelectOp::create(b, loc, mask, terms, splat(number, shape));
+  }
+  SmallVector<bool> dims;
+  SmallVector<unsigned> kept;
+  for (auto [l, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
+    dims.push_back(iterator == utils::IteratorType::reduction);
+    if (!dims.back())
+      kept.push_back(l);
+  }
+  OpOperand *init = op.getDpsInitOperand(result);
+  AffineMap map = op.getMatchingIndexingMap(init);
+  FailureOr<Value> start = vectorOf(init->get());
+  if (failed(start))
+    return failure();
+  // The sum in the order of the loops, then as the result has them.
+  SmallVector<int64_t> toLoops(kept.size()), toResult(kept.size());
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    unsigned position = cast<AffineDimExpr>(expr).getPosition();
+    int64_t place = llvm::find(kept, position) - kept.begin();
+    toResult[dim] = place;
+    toLoops[place] = dim;
+  }
+  bool permutes = !llvm::is_sorted(toResult);
+  Value acc = *start;
+  if (permutes)
+    acc = vector::TransposeOp::create(b, loc, acc, toLoops);
+  Value sum =
+      vector::MultiDimReductionOp::create(b, loc, terms, acc, dims, *kind);
+  if (permutes)
+    sum = vector::TransposeOp::create(b, loc, sum, toResult);
+  return sum;
+}
+
+/// A load of single elements at computed indices of a whole tensor. Every index
+/// is clamped: data decide it.
+Value BlockVectorizer::gather(tensor::ExtractOp op, const Shape &shape,
+                              IRMapping &mapping) {
+  Value source = op.getTensor();
+  auto type = cast<RankedTensorType>(source.getType());
+  Value flat;
+  for (auto [dim, index] : llvm::enumerate(op.getIndices())) {
+    Value position = mapping.lookupOrDefault(index);
+    if (!isa<VectorType>(position.getType()))
+      position = splat(position, shape);
+    Value size = getValueOrCreateConstantIndexOp(b, loc, sizeOf(source, dim));
+    Value one = arith::ConstantIndexOp::create(b, loc, 1);
+    Value last = splat(arith::SubIOp::create(b, loc, size, one), shape);
+    position = arith::MinSIOp::create(b, loc, position, last);
+    position =
+        arith::MaxSIOp::create(b, loc, position, splat(zeroIndex(), shape));
+    if (flat)
+      flat = arith::AddIOp::create(
+          b, loc, arith::MulIOp::create(b, loc, flat, splat(size, shape)),
+          position);
+    else
+      flat = position;
+  }
+  Value mask = arith::ConstantOp::create(
+      b, loc,
+      DenseElementsAttr::get(VectorType::get(shape, b.getI1Type()), true));
+  Value padding = splat(
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType())),
+      shape);
+  SmallVector<Value> origin(type.getRank(), zeroIndex());
+  return vector::GatherOp::create(b, loc,
+                                  VectorType::get(shape, type.getElementType()),
+                                  source, origin, flat, mask, padding);
+}
+
+LogicalResult BlockVectorizer::vectorizeBody(linalg::LinalgOp op,
+                                             const Shape &shape,
+                                             IRMapping &mapping) {
+  auto vectorized = [&](Value scalar) {
+    Value value = mapping.lookupOrDefault(scalar);
+    return isa<VectorType>(value.getType()) ? value : splat(value, shape);
+  };
+  for (Operation &inner : op.getBlock()->without_terminator()) {
+    Value result;
+    if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
+      int64_t l = index.getDim();
+      result =
+          spread(vector::StepOp::create(
+                     b, loc, VectorType::get({shape[l]}, b.getIndexType())),
+                 AffineMap::get(shape.size(), 0, b.getAffineDimExpr(l)), shape);
+    } else if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+      result = gather(extract, shape, mapping);
+    } else if (isa<arith::ConstantOp>(inner)) {
+      b.clone(inner, mapping);
+      continue;
+    } else if (OpTrait::hasElementwiseMappableTraits(&inner) &&
+               inner.getNumResults() == 1) {
+      SmallVector<Value> operands =
+          llvm::map_to_vector(inner.getOperands(), vectorized);
+      OperationState state(loc, inner.getName());
+      state.addOperands(operands);
+      state.addTypes(VectorType::get(shape, inner.getResult(0).getType()));
+      state.addAttributes(inner.getAttrs());
+      result = b.create(state)->getResult(0);
+    } else {
+      return inner.emitError("expects elementwise ops in the body of an op of "
+                             "a GPU kernel, got '")
+             << inner.getName() << "'";
+    }
+    mapping.map(inner.getResult(0), result);
+  }
+  return success();
+}
+
+Value BlockVectorizer::write(Value value, Value memory) {
+  auto type = cast<ShapedType>(memory.getType());
+  auto vectorType = cast<VectorType>(value.getType());
+  SmallVector<Value> indices(type.getRank(), zeroIndex());
+  SmallVector<bool> inBounds;
+  for (auto [size, padded] : llvm::zip(type.getShape(), vectorType.getShape()))
+    inBounds.push_back(size == padded);
+  auto op = vector::TransferWriteOp::create(
+      b, loc, value, memory, indices, b.getMultiDimIdentityMap(type.getRank()),
+      ArrayRef<bool>(inBounds));
+  return op->getNumResults() ? op->getResult(0) : Value();
+}
+
+LogicalResult BlockVectorizer::vectorize(linalg::LinalgOp op) {
+  b.setInsertionPoint(op);
+  loc = op.getLoc();
+  Shape shape(op.getNumLoops(), 0);
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isTile(operand.get().getType()))
+      continue;
+    FailureOr<Shape> padded = paddedShape(operand.get());
+    if (failed(padded))
+      return failure();
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
+      return op.emitError("expects maps that are projected permutations in a "
+                          "GPU kernel, got ")
+             << AffineMapAttr::get(map);
+    for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+      if (auto position = dyn_cast<AffineDimExpr>(expr)) {
+        int64_t &size = shape[position.getPosition()];
+        size = std::max(size, (*padded)[dim]);
+      }
+  }
+  IRMapping mapping;
+  for (OpOperand &operand : op->getOpOperands()) {
+    BlockArgument argument = op.getMatchingBlockArgument(&operand);
+    if (!isTile(operand.get().getType())) {
+      mapping.map(argument, operand.get());
+      continue;
+    }
+    // Destinations of reductions are read where they are added to.
+    if (op.isDpsInit(&operand) &&
+        (op.getNumReductionLoops() || argument.use_empty()))
+      continue;
+    FailureOr<Value> value = vectorOf(operand.get());
+    if (failed(value))
+      return failure();
+    mapping.map(argument,
+                spread(*value, op.getMatchingIndexingMap(&operand), shape));
+  }
+  // What combines with the destination of a reduction becomes the reduction;
+  // its own vector form has no use.
+  if (op.getNumReductionLoops())
+    for (BlockArgument argument : op.getRegionOutputArgs())
+      mapping.map(argument,
+                  splat(arith::ConstantOp::create(
+                            b, loc, b.getZeroAttr(argument.getType())),
+                        shape));
+  if (failed(vectorizeBody(op, shape, mapping)))
+    return failure();
+  for (unsigned i = 0; i < op.getNumDpsInits(); ++i) {
+    Value value;
+    if (op.getNumReductionLoops()) {
+      FailureOr<Value> sum = reduce(op, i, shape, mapping);
+      if (failed(sum))
+        return failure();
+      value = *sum;
+    } else {
+      value = mapping.lookupOrDefault(
+          op.getBlock()->getTerminator()->getOperand(i));
+      if (!isa<VectorType>(value.getType()))
+        value = splat(value, shape);
+      AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(i));
+      if (!map.isPermutation())
+        return op.emitError("expects results that every loop indexes in a GPU "
+                            "kernel, got ")
+               << AffineMapAttr::get(map);
+      SmallVector<int64_t> permutation;
+      for (AffineExpr expr : map.getResults())
+        permutation.push_back(cast<AffineDimExpr>(expr).getPosition());
+      if (!llvm::is_sorted(permutation))
+        value = vector::TransposeOp::create(b, loc, value, permutation);
+    }
+    if (op.hasPureTensorSemantics())
+      vectors[op->getResult(i)] = value;
+    else
+      write(value, op.getDpsInitOperand(i)->get());
+  }
+  return success();
+}
+
+/// Part of a tile at constant places.
+LogicalResult BlockVectorizer::vectorizeSlice(tensor::ExtractSliceOp op) {
+  Value source = vectors.lookup(op.getSource());
+  if (!source)
+    return success();
+  b.setInsertionPoint(op);
+  auto padded = cast<VectorType>(source.getType());
+  for (auto [offset, size, stride, whole] :
+       llvm::zip(op.getStaticOffsets(), op.getStaticSizes(),
+                 op.getStaticStrides(), padded.getShape()))
+    if (ShapedType::isDynamic(offset) || ShapedType::isDynamic(size) ||
+        stride != 1 || !llvm::isPowerOf2_64(size) || offset % size != 0)
+      return op.emitError("expects parts of a tile at constant multiples of "
+                          "their size in a GPU kernel");
+  Value part = vector::ExtractStridedSliceOp::create(
+      b, op.getLoc(), source, op.getStaticOffsets(), op.getStaticSizes(),
+      op.getStaticStrides());
+  FailureOr<Shape> shape = paddedShape(op.getResult());
+  if (failed(shape))
+    return failure();
+  auto type = VectorType::get(*shape, padded.getElementType());
+  if (part.getType() != type)
+    part = vector::ShapeCastOp::create(b, op.getLoc(), type, part);
+  vectors[op.getResult()] = part;
+  return success();
+}
+
+LogicalResult BlockVectorizer::writeResult(tensor::ParallelInsertSliceOp op) {
+  b.setInsertionPoint(loop.getTerminator());
+  loc = op.getLoc();
+  FailureOr<Value> value = vectorOf(op.getSource());
+  if (failed(value))
+    return failure();
+  auto type = cast<RankedTensorType>(op.getSource().getType());
+  Value place = tensor::ExtractSliceOp::create(
+      b, loc, type, op.getDest(), op.getMixedOffsets(), op.getMixedSizes(),
+      op.getMixedStrides());
+  op.getSourceMutable().assign(write(*value, place));
+  return success();
+}
+
+LogicalResult BlockVectorizer::run() {
+  Block *body = loop.getBody();
+  // Sizes first: no tile is left to ask for them.
+  body->walk([&](tensor::DimOp op) {
+    std::optional<int64_t> dim = op.getConstantIndex();
+    if (!dim ||
+        !isa_and_nonnull<linalg::LinalgOp, tensor::ExtractSliceOp,
+                         tensor::EmptyOp>(op.getSource().getDefiningOp()))
+      return;
+    b.setInsertionPoint(op);
+    OpFoldResult size = sizeOf(op.getSource(), *dim);
+    op.replaceAllUsesWith(
+        getValueOrCreateConstantIndexOp(b, op.getLoc(), size));
+  });
+  for (Operation &op : llvm::make_early_inc_range(body->without_terminator())) {
+    if (auto compute = dyn_cast<linalg::LinalgOp>(op)) {
+      if (failed(vectorize(compute)))
+        return failure();
+    } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+      if (failed(vectorizeSlice(slice)))
+        return failure();
+    } else if (op.getNumRegions()) {
+      return op.emitError("'")
+             << op.getName() << "' has no form in a GPU kernel yet";
+    }
+  }
+  for (Operation &op :
+       llvm::make_early_inc_range(loop.getTerminator().getYieldingOps()))
+    if (failed(writeResult(cast<tensor::ParallelInsertSliceOp>(op))))
+      return failure();
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*body)))
+    if (isOpTriviallyDead(&op) || (isa<linalg::LinalgOp>(op) && op.use_empty()))
+      op.erase();
+  return success();
+}
+
+namespace {
+struct VectorizeBlocks : gate::impl::VectorizeBlocksBase<VectorizeBlocks> {
+  void runOnOperation() override {
+    SmallVector<scf::ForallOp> loops;
+    getOperation().walk([&](scf::ForallOp op) { loops.push_back(op); });
+    for (scf::ForallOp op : loops)
+      if (failed(BlockVectorizer(op).run()))
+        return signalPassFailure();
+  }
+};
+} // namespace

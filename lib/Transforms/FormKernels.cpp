@@ -1,0 +1,291 @@
+//===- FormKernels.cpp - Linalg ops as groups of parallel tiles -----------===//
+//
+// The kernels of a GPU: each op that nothing else takes in becomes the root of
+// a parallel loop over tiles that one thread block computes, and its producers
+// move into the loop where each tile then needs each of their elements once.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Transforms/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace gate {
+#define GEN_PASS_DEF_FORMKERNELS
+#include "gate/Transforms/Passes.h.inc"
+} // namespace gate
+
+using namespace mlir;
+using namespace gate;
+
+namespace {
+
+/// For each loop of the root, the loop of an op that runs with it, or -1.
+using LoopMap = SmallVector<int64_t>;
+
+/// One kernel: a root and the producers that it takes in.
+class KernelGroup {
+public:
+  KernelGroup(linalg::LinalgOp root, int64_t tileElements,
+              int64_t reductionElements)
+      : root(root), tileElements(tileElements),
+        reductionElements(reductionElements) {}
+
+  LogicalResult chooseTiles();
+  void collectProducers();
+  LogicalResult tile(RewriterBase &rewriter);
+
+private:
+  std::optional<LoopMap> loopsOfProducer(linalg::LinalgOp user,
+                                         const LoopMap &userLoops,
+                                         OpOperand &operand);
+  bool fitsReduction(linalg::LinalgOp op);
+
+  linalg::LinalgOp root;
+  int64_t tileElements, reductionElements;
+  /// Tile size per loop of the root; 0: the whole loop.
+  SmallVector<int64_t> tiles;
+  llvm::MapVector<Operation *, LoopMap> members;
+  /// Members that something outside the group reads, too.
+  DenseSet<Operation *> yielded;
+};
+
+} // namespace
+
+/// The next power of two: tiles are held by threads, registers and lanes.
+static int64_t paddedSize(int64_t size) {
+  return size <= 1 ? 1 : static_cast<int64_t>(llvm::PowerOf2Ceil(size));
+}
+
+/// Elements that one result of `op` reduces, padded; 0 where unknown.
+static int64_t reductionExtent(linalg::LinalgOp op) {
+  int64_t extent = 1;
+  for (auto [range, iterator] :
+       llvm::zip(op.getStaticLoopRanges(), op.getIteratorTypesArray()))
+    if (iterator == utils::IteratorType::reduction)
+      extent *= ShapedType::isDynamic(range) ? 0 : paddedSize(range);
+  return extent;
+}
+
+bool KernelGroup::fitsReduction(linalg::LinalgOp op) {
+  int64_t extent = reductionExtent(op);
+  return extent > 0 && extent <= reductionElements;
+}
+
+LogicalResult KernelGroup::chooseTiles() {
+  if (!fitsReduction(root))
+    return root.emitError("expects a reduction over at most ")
+           << reductionElements
+           << " elements of static size for a GPU kernel, got "
+           << reductionExtent(root) << " (0: a size known only at the call)";
+  SmallVector<int64_t> ranges = root.getStaticLoopRanges();
+  SmallVector<utils::IteratorType> iterators = root.getIteratorTypesArray();
+  tiles.assign(ranges.size(), 0);
+  // A reduction leaves less room for the other loops.
+  int64_t room = std::max<int64_t>(tileElements / reductionExtent(root), 1);
+  bool cut = false;
+  for (int64_t loop = ranges.size() - 1; loop >= 0; --loop) {
+    if (iterators[loop] != utils::IteratorType::parallel)
+      continue;
+    int64_t range = ranges[loop];
+    if (!cut && !ShapedType::isDynamic(range) && paddedSize(range) <= room) {
+      room /= paddedSize(range);
+      continue;
+    }
+    // Inside a tile only one loop is cut; the ones around it run one by one
+    // until the next static one fits, so that tiles stay rows.
+    tiles[loop] = cut ? 1 : room;
+    cut = true;
+  }
+  if (!cut && !ranges.empty()) {
+    // One tile is still a kernel: a loop of one iteration.
+    for (int64_t loop = 0; loop < static_cast<int64_t>(ranges.size()); ++loop)
+      if (iterators[loop] == utils::IteratorType::parallel) {
+        tiles[loop] = std::max<int64_t>(ranges[loop], 1);
+        cut = true;
+        break;
+      }
+  }
+  if (!cut)
+    return root.emitError("expects at least one parallel loop in an op that "
+                          "becomes a GPU kernel");
+  return success();
+}
+
+/// The loops of the producer of `operand` that run with those of the root;
+/// nothing where a tile of the user needs more than one tile of it.
+std::optional<LoopMap> KernelGroup::loopsOfProducer(linalg::LinalgOp user,
+                                                    const LoopMap &userLoops,
+                                                    OpOperand &operand) {
+  auto result = cast<OpResult>(operand.get());
+  auto producer = cast<linalg::LinalgOp>(result.getOwner());
+  AffineMap read = user.getMatchingIndexingMap(&operand);
+  AffineMap written = producer.getIndexingMapMatchingResult(result);
+  if (!written.isPermutation() && !written.isProjectedPermutation())
+    return std::nullopt;
+  LoopMap loops(userLoops.size(), -1);
+  for (auto [rootLoop, userLoop] : llvm::enumerate(userLoops)) {
+    if (userLoop < 0)
+      continue;
+    for (auto [dim, expr] : llvm::enumerate(read.getResults()))
+      if (auto position = dyn_cast<AffineDimExpr>(expr);
+          position && position.getPosition() == static_cast<unsigned>(userLoop))
+        loops[rootLoop] =
+            cast<AffineDimExpr>(written.getResult(dim)).getPosition();
+  }
+  SmallVector<utils::IteratorType> iterators = producer.getIteratorTypesArray();
+  for (auto [rootLoop, size] : llvm::enumerate(tiles)) {
+    if (size == 0)
+      continue;
+    int64_t loop = loops[rootLoop];
+    if (loop < 0 || iterators[loop] != utils::IteratorType::parallel)
+      return std::nullopt;
+  }
+  return loops;
+}
+
+/// Whether no loop of the root runs with two loops of one op.
+static bool agree(const LoopMap &a, const LoopMap &b) {
+  return llvm::all_of(llvm::zip(a, b), [](auto pair) {
+    auto [x, y] = pair;
+    return x < 0 || y < 0 || x == y;
+  });
+}
+
+void KernelGroup::collectProducers() {
+  LoopMap identity(root.getNumLoops());
+  std::iota(identity.begin(), identity.end(), 0);
+  members[root] = identity;
+  Block *block = root->getBlock();
+  // Backwards, so that all users of an op are decided before it is.
+  for (Operation &op :
+       llvm::reverse(llvm::make_range(block->begin(), Block::iterator(root)))) {
+    auto producer = dyn_cast<linalg::LinalgOp>(op);
+    if (!producer || !producer.hasPureTensorSemantics() ||
+        !fitsReduction(producer))
+      continue;
+    std::optional<LoopMap> loops;
+    bool used = false, fits = true, readLater = false;
+    for (OpOperand &use : op.getUses()) {
+      Operation *owner = use.getOwner();
+      auto member = members.find(owner);
+      if (member == members.end()) {
+        // Others may read the result once the loop has written it.
+        Operation *ancestor = block->findAncestorOpInBlock(*owner);
+        fits &= ancestor && root->isBeforeInBlock(ancestor);
+        readLater = true;
+        continue;
+      }
+      used = true;
+      std::optional<LoopMap> here =
+          loopsOfProducer(cast<linalg::LinalgOp>(owner), member->second, use);
+      fits &= here && (!loops || agree(*loops, *here));
+      if (here && !loops)
+        loops = here;
+      else if (here)
+        for (auto [known, found] : llvm::zip(*loops, *here))
+          known = std::max(known, found);
+    }
+    if (!used || !fits)
+      continue;
+    members[&op] = *loops;
+    if (readLater)
+      yielded.insert(&op);
+  }
+}
+
+/// Erases ops without effects or uses, users before what they use.
+static void eraseDead(RewriterBase &rewriter, Block *block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block))) {
+    for (Region &region : op.getRegions())
+      for (Block &inner : region)
+        eraseDead(rewriter, &inner);
+    if (isOpTriviallyDead(&op))
+      rewriter.eraseOp(&op);
+  }
+}
+
+LogicalResult KernelGroup::tile(RewriterBase &rewriter) {
+  rewriter.setInsertionPoint(root);
+  scf::SCFTilingOptions tiling;
+  tiling.setTileSizes(getAsIndexOpFoldResult(root.getContext(), tiles));
+  tiling.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
+  if (root.hasPureBufferSemantics()) {
+    FailureOr<scf::SCFTilingResult> result = scf::tileUsingSCF(
+        rewriter, cast<TilingInterface>(root.getOperation()), tiling);
+    if (failed(result))
+      return root.emitError("cannot be tiled for a GPU kernel");
+    rewriter.eraseOp(root);
+    return success();
+  }
+  scf::SCFTileAndFuseOptions options;
+  options.setTilingOptions(tiling);
+  options.setFusionControlFn(
+      [&](tensor::ExtractSliceOp, OpResult producer,
+          bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
+        Operation *owner = producer.getOwner();
+        if (!members.contains(owner))
+          return std::nullopt;
+        // Once is enough where several members read it.
+        return scf::SCFTileAndFuseOptions::ControlFnResult{
+            yielded.erase(owner)};
+      });
+  FailureOr<scf::SCFTileAndFuseResult> result =
+      scf::tileConsumerAndFuseProducersUsingSCF(
+          rewriter, cast<TilingInterface>(root.getOperation()), options);
+  if (failed(result))
+    return root.emitError("cannot be tiled for a GPU kernel");
+  for (auto [from, to] : result->replacements)
+    rewriter.replaceAllUsesWith(from, to);
+  // Sizes of what was taken in are those of the destinations.
+  for (auto &[op, loops] : members)
+    for (OpResult value : op->getResults())
+      for (OpOperand &use : llvm::make_early_inc_range(value.getUses()))
+        if (auto dim = dyn_cast<tensor::DimOp>(use.getOwner()))
+          dim.getSourceMutable().assign(
+              cast<linalg::LinalgOp>(op).getTiedOpOperand(value)->get());
+  // The slices of what was taken in are left over, and keep it alive.
+  eraseDead(rewriter, root->getBlock());
+  return success();
+}
+
+namespace {
+struct FormKernels : gate::impl::FormKernelsBase<FormKernels> {
+  using gate::impl::FormKernelsBase<FormKernels>::FormKernelsBase;
+
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    // From the last op of each block to the first: users before producers.
+    while (linalg::LinalgOp root = findRoot()) {
+      KernelGroup group(root, tileElements, reductionElements);
+      if (failed(group.chooseTiles()))
+        return signalPassFailure();
+      if (root.hasPureTensorSemantics())
+        group.collectProducers();
+      if (failed(group.tile(rewriter)))
+        return signalPassFailure();
+    }
+  }
+
+  linalg::LinalgOp findRoot() {
+    linalg::LinalgOp found;
+    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (isa<scf::ForallOp>(op))
+        return WalkResult::skip();
+      if (auto candidate = dyn_cast<linalg::LinalgOp>(op))
+        found = candidate;
+      return WalkResult::advance();
+    });
+    return found;
+  }
+};
+} // namespace
