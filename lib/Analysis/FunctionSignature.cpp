@@ -25,6 +25,16 @@ std::string gate::workspaceSymbolOf(StringRef function) {
   return ("gate_workspace_" + function).str();
 }
 
+std::string gate::launchSymbolOf(StringRef function) {
+  return ("gate_launch_" + function).str();
+}
+
+std::string gate::launchWorkspaceSymbolOf(StringRef function) {
+  return ("gate_launch_workspace_" + function).str();
+}
+
+StringRef gate::kernelModuleName() { return "gate_kernels"; }
+
 static std::optional<ElementType> elementTypeOf(Type type) {
   if (type.isF64())
     return ElementType::F64;

@@ -52,6 +52,9 @@ private:
     return makeRowMajorView(b, loc, converter, type, address, dynamicSizes);
   }
 
+  /// Whether the function launches kernels.
+  bool launches() { return function->hasAttr("gate.launches"); }
+
   StringRef exportedName() {
     return function->getAttrOfType<StringAttr>("gate.exported_as").getValue();
   }
@@ -67,9 +70,11 @@ private:
 
 void EntryBuilder::buildBody() {
   b.setInsertionPointAfter(function);
-  auto body =
-      func::FuncOp::create(b, loc, bodySymbolOf(exportedName()),
-                           b.getFunctionType({pointer, pointer, pointer}, {}));
+  SmallVector<Type> parameters(launches() ? 4 : 3, pointer);
+  auto body = func::FuncOp::create(b, loc,
+                                   launches() ? launchSymbolOf(exportedName())
+                                              : bodySymbolOf(exportedName()),
+                                   b.getFunctionType(parameters, {}));
   Block *entry = body.addEntryBlock();
   b.setInsertionPointToStart(entry);
   auto numbers = function->getAttrOfType<ArrayAttr>("gate.dim_numbers");
@@ -87,10 +92,14 @@ void EntryBuilder::buildBody() {
     Value address = load(pointer, entry->getArgument(0), tensor);
     arguments[argument] = makeMemRef(type, address, sizes);
   }
-  // The workspace comes last; its size is what the query said.
-  auto bytes = cast<MemRefType>(function.getArgumentTypes().back());
+  // The workspace comes after the tensors; its size is what the query said.
+  unsigned workspace =
+      order.size() ? *llvm::max_element(order.asArrayRef()) + 1 : 0;
+  auto bytes = cast<MemRefType>(function.getArgumentTypes()[workspace]);
   Value unknown = number(INT64_MAX);
-  arguments.back() = makeMemRef(bytes, entry->getArgument(2), {unknown});
+  arguments[workspace] = makeMemRef(bytes, entry->getArgument(2), {unknown});
+  if (launches())
+    arguments.back() = entry->getArgument(3);
   func::CallOp::create(b, loc, function, arguments);
   func::ReturnOp::create(b, loc);
   function.setPrivate();
@@ -99,7 +108,9 @@ void EntryBuilder::buildBody() {
 void EntryBuilder::buildWorkspace() {
   b.setInsertionPointAfter(function);
   auto query =
-      func::FuncOp::create(b, loc, workspaceSymbolOf(exportedName()),
+      func::FuncOp::create(b, loc,
+                           launches() ? launchWorkspaceSymbolOf(exportedName())
+                                      : workspaceSymbolOf(exportedName()),
                            b.getFunctionType({pointer}, {b.getI64Type()}));
   Block *entry = query.addEntryBlock();
   b.setInsertionPointToStart(entry);
@@ -124,8 +135,9 @@ struct BuildEntries : gate::impl::BuildEntriesBase<BuildEntries> {
       EntryBuilder builder(function);
       builder.buildWorkspace();
       builder.buildBody();
-      for (StringRef name : {"gate.data_order", "gate.dim_numbers",
-                             "gate.dim_count", "gate.exported_as"})
+      for (StringRef name :
+           {"gate.data_order", "gate.dim_numbers", "gate.dim_count",
+            "gate.exported_as", "gate.launches"})
         function->removeAttr(name);
     }
   }

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Outlining.h"
 #include "RowMajorView.h"
 #include "gate/Conversion/Passes.h"
 
@@ -31,40 +32,6 @@ static constexpr StringLiteral parallelForName = "gate_rt_parallel_for";
 
 static Value constantIndex(OpBuilder &b, Location loc, int64_t value) {
   return arith::ConstantIndexOp::create(b, loc, value);
-}
-
-/// Number of iterations per dim of a forall.
-static SmallVector<Value> tripCounts(OpBuilder &b, scf::ForallOp forall) {
-  SmallVector<Value> counts;
-  Location loc = forall.getLoc();
-  for (auto [lower, upper, step] :
-       llvm::zip(forall.getMixedLowerBound(), forall.getMixedUpperBound(),
-                 forall.getMixedStep())) {
-    Value from = getValueOrCreateConstantIndexOp(b, loc, lower);
-    Value to = getValueOrCreateConstantIndexOp(b, loc, upper);
-    Value by = getValueOrCreateConstantIndexOp(b, loc, step);
-    Value span = b.createOrFold<arith::SubIOp>(loc, to, from);
-    counts.push_back(b.createOrFold<arith::CeilDivUIOp>(loc, span, by));
-  }
-  return counts;
-}
-
-/// The values of the induction variables at iteration `flat`.
-static SmallVector<Value> inductionAt(OpBuilder &b, Location loc, Value flat,
-                                      ArrayRef<Value> counts,
-                                      ArrayRef<Value> lower,
-                                      ArrayRef<Value> step) {
-  SmallVector<Value> result(counts.size());
-  for (int64_t dim = counts.size() - 1; dim >= 0; --dim) {
-    Value position = flat;
-    if (dim > 0) {
-      position = b.createOrFold<arith::RemUIOp>(loc, flat, counts[dim]);
-      flat = b.createOrFold<arith::DivUIOp>(loc, flat, counts[dim]);
-    }
-    Value scaled = b.createOrFold<arith::MulIOp>(loc, position, step[dim]);
-    result[dim] = b.createOrFold<arith::AddIOp>(loc, scaled, lower[dim]);
-  }
-  return result;
 }
 
 /// A forall inside a task: plain loops, in order.
@@ -117,10 +84,6 @@ private:
     Value value;
     unsigned field;
   };
-  static bool isRowMajor(Type type) {
-    auto memref = dyn_cast<MemRefType>(type);
-    return memref && memref.getLayout().isIdentity();
-  }
 
   SmallVector<Capture> captured;
   SmallVector<Type> fields;
@@ -201,26 +164,13 @@ void TaskOutliner::buildTask() {
       mapping.map(value, b.clone(*value.getDefiningOp())->getResult(0));
 
   // Bounds again, from the captured values.
-  auto bounds = [&](ArrayRef<OpFoldResult> mixed) {
-    SmallVector<Value> values;
-    for (OpFoldResult bound : mixed) {
-      if (auto value = dyn_cast<Value>(bound)) {
-        if (!mapping.contains(value))
-          mapping.map(value, b.clone(*value.getDefiningOp())->getResult(0));
-        values.push_back(mapping.lookup(value));
-      } else {
-        values.push_back(getValueOrCreateConstantIndexOp(b, loc, bound));
-      }
-    }
-    return values;
-  };
-  SmallVector<Value> lower = bounds(forall.getMixedLowerBound());
-  SmallVector<Value> upper = bounds(forall.getMixedUpperBound());
-  SmallVector<Value> step = bounds(forall.getMixedStep());
-  SmallVector<Value> counts;
-  for (auto [from, to, by] : llvm::zip(lower, upper, step))
-    counts.push_back(b.createOrFold<arith::CeilDivUIOp>(
-        loc, b.createOrFold<arith::SubIOp>(loc, to, from), by));
+  SmallVector<Value> lower =
+      boundValues(b, loc, forall.getMixedLowerBound(), &mapping);
+  SmallVector<Value> upper =
+      boundValues(b, loc, forall.getMixedUpperBound(), &mapping);
+  SmallVector<Value> step =
+      boundValues(b, loc, forall.getMixedStep(), &mapping);
+  SmallVector<Value> counts = tripCounts(b, loc, lower, upper, step);
 
   // Stack room is made once per task, not per iteration.
   auto toIndex = [&](Value value) -> Value {
@@ -286,7 +236,8 @@ void TaskOutliner::buildCall() {
       }
   }
   Value total = constantIndex(b, loc, 1);
-  for (Value count : tripCounts(b, forall))
+  for (Value count : tripCounts(b, loc, forall.getLowerBound(b),
+                                forall.getUpperBound(b), forall.getStep(b)))
     total = b.createOrFold<arith::MulIOp>(loc, total, count);
   Value count = arith::IndexCastOp::create(b, loc, b.getI64Type(), total);
   auto type = b.getFunctionType({pointer, b.getI64Type(), b.getI64Type()}, {});
@@ -306,35 +257,6 @@ LogicalResult TaskOutliner::run() {
   buildCall();
   forall.erase();
   return success();
-}
-
-/// Keeps one of each set of tasks with equal bodies: the layers of a model are
-/// compiled once.
-static void mergeEqualTasks(ModuleOp module, ArrayRef<std::string> names) {
-  llvm::DenseMap<size_t, SmallVector<func::FuncOp>> byLength;
-  llvm::StringMap<std::string> replacements;
-  for (const std::string &name : names) {
-    auto task = cast<func::FuncOp>(SymbolTable::lookupSymbolIn(module, name));
-    size_t ops = 0;
-    task.walk([&](Operation *) { ++ops; });
-    auto &candidates = byLength[ops];
-    auto found = llvm::find_if(candidates, [&](func::FuncOp other) {
-      return OperationEquivalence::isRegionEquivalentTo(
-          &task.getBody(), &other.getBody(),
-          OperationEquivalence::IgnoreLocations);
-    });
-    if (found == candidates.end()) {
-      candidates.push_back(task);
-      continue;
-    }
-    replacements[name] = found->getName().str();
-    task.erase();
-  }
-  module.walk([&](func::ConstantOp constant) {
-    auto found = replacements.find(constant.getValue());
-    if (found != replacements.end())
-      constant.setValue(found->second);
-  });
 }
 
 namespace {
@@ -359,16 +281,22 @@ struct OutlineParallel : gate::impl::OutlineParallelBase<OutlineParallel> {
         b.getFunctionType({pointer, pointer, b.getI64Type()}, {}));
     runtime.setPrivate();
     unsigned number = 0;
-    SmallVector<std::string> names;
+    SmallVector<func::FuncOp> outlined;
     for (scf::ForallOp forall : tasks) {
       std::string name = (forall->getParentOfType<func::FuncOp>().getName() +
                           "_task_" + Twine(number++))
                              .str();
       if (failed(TaskOutliner(forall, name).run()))
         return signalPassFailure();
-      names.push_back(name);
+      outlined.push_back(cast<func::FuncOp>(
+          SymbolTable::lookupSymbolIn(getOperation(), name)));
     }
-    mergeEqualTasks(getOperation(), names);
+    llvm::StringMap<std::string> replacements = mergeEqualFunctions(outlined);
+    getOperation().walk([&](func::ConstantOp constant) {
+      auto found = replacements.find(constant.getValue());
+      if (found != replacements.end())
+        constant.setValue(found->second);
+    });
   }
 };
 } // namespace

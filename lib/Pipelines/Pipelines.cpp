@@ -28,6 +28,14 @@ static void addSimplify(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createCSEPass());
 }
 
+/// The same, but a parallel loop of one iteration stays: it is a kernel.
+static void addSimplifyKernels(OpPassManager &manager) {
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass(
+      GreedyRewriteConfig(),
+      {"(anonymous namespace)::ForallOpSingleOrZeroIterationDimsFolder"}));
+  manager.addNestedPass<func::FuncOp>(createCSEPass());
+}
+
 /// One function per entry point, steps included; every op as it was written.
 static void addEntryPoints(OpPassManager &manager) {
   // The inliner would canonicalize what it inlines.
@@ -57,6 +65,13 @@ void gate::buildTilePipeline(OpPassManager &manager,
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   addSimplify(manager);
   manager.addNestedPass<func::FuncOp>(createChunkScans());
+  if (options.kernels) {
+    manager.addNestedPass<func::FuncOp>(
+        memref::createResolveShapedTypeResultDimsPass());
+    addSimplifyKernels(manager);
+    manager.addNestedPass<func::FuncOp>(createFormKernels());
+    return;
+  }
   PackProductsOptions products;
   products.pairs = options.pairs;
   manager.addNestedPass<func::FuncOp>(createPackProducts(products));
@@ -67,7 +82,8 @@ void gate::buildTilePipeline(OpPassManager &manager,
 }
 
 /// Tensors to buffers, in place wherever the analysis allows.
-static void addBufferize(OpPassManager &manager) {
+static void addBufferize(OpPassManager &manager,
+                         function_ref<void(OpPassManager &)> addSimplify) {
   manager.addPass(createExportFunctions());
   manager.addNestedPass<func::FuncOp>(
       bufferization::createEmptyTensorEliminationPass());
@@ -87,7 +103,7 @@ static void addBufferize(OpPassManager &manager) {
 
 void gate::buildCPUPipeline(OpPassManager &manager,
                             const CPUPipelineOptions &options) {
-  addBufferize(manager);
+  addBufferize(manager, addSimplify);
   // Tasks before vectors: equal ones are merged and lowered once.
   manager.addPass(createOutlineParallel());
   addSimplify(manager);
@@ -104,6 +120,19 @@ void gate::buildCPUPipeline(OpPassManager &manager,
   addSimplify(manager);
 }
 
+void gate::buildBlockPipeline(OpPassManager &manager) {
+  manager.addNestedPass<func::FuncOp>(createVectorizeBlocks());
+  addSimplifyKernels(manager);
+  addBufferize(manager, addSimplifyKernels);
+  // What bufferization copies are kernels, too.
+  manager.addNestedPass<func::FuncOp>(createFormKernels());
+  manager.addNestedPass<func::FuncOp>(createVectorizeBlocks());
+  manager.addPass(createOutlineKernels());
+  OpPassManager &kernels = manager.nest<ModuleOp>();
+  addSimplify(kernels);
+  addSimplify(manager);
+}
+
 void gate::buildReferencePipeline(OpPassManager &manager,
                                   const ReferencePipelineOptions &options) {
   manager.addNestedPass<func::FuncOp>(createExpandMeaning());
@@ -111,7 +140,7 @@ void gate::buildReferencePipeline(OpPassManager &manager,
   if (options.promote)
     manager.addPass(createPromoteFloat());
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
-  addBufferize(manager);
+  addBufferize(manager, addSimplify);
   manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
 }
 
@@ -156,6 +185,9 @@ void gate::registerPipelines() {
       buildTilePipeline);
   PassPipelineRegistration<CPUPipelineOptions>(
       "gate-cpu-pipeline", "Vector loops on memrefs", buildCPUPipeline);
+  PassPipelineRegistration<>("gate-block-pipeline",
+                             "Kernels as vectors of a thread block, launches",
+                             buildBlockPipeline);
   PassPipelineRegistration<ReferencePipelineOptions>(
       "gate-reference-pipeline", "The meaning of every op as plain loops",
       buildReferencePipeline);

@@ -29,6 +29,11 @@ computeSignature(mlir::func::FuncOp function);
 /// Symbols of the compiled body and of its workspace query.
 std::string bodySymbolOf(llvm::StringRef function);
 std::string workspaceSymbolOf(llvm::StringRef function);
+/// The same of the code that launches kernels.
+std::string launchSymbolOf(llvm::StringRef function);
+std::string launchWorkspaceSymbolOf(llvm::StringRef function);
+/// The nested module that holds the kernels of a library.
+llvm::StringRef kernelModuleName();
 
 } // namespace gate
 

@@ -15,7 +15,9 @@ def BuildEntries : Pass<"gate-build-entries", "::mlir::ModuleOp"> {
   let description = [{
     For every exported function `f` adds `gate_body_f(data, dims, workspace)`,
     which makes memrefs of the pointers and sizes and calls `f`, and
-    `gate_workspace_f(dims)`; `f` itself becomes private.
+    `gate_workspace_f(dims)`; `f` itself becomes private. Where `f` launches
+    kernels they are `gate_launch_f`, with the launch as fourth argument, and
+    `gate_launch_workspace_f`.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect",
                            "::mlir::LLVM::LLVMDialect",
@@ -65,6 +67,31 @@ def ConvertMathToCalls : Pass<"gate-convert-math-to-calls", "::mlir::ModuleOp"> 
                            "::mlir::vector::VectorDialect"];
 }
 
+def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
+  let summary = "Give every thread its part of a kernel's vectors";
+  let description = [{
+    Every vector of a kernel gets a layout (`gate/Analysis/LinearLayout.h`):
+    loads and stores take neighbours in memory to neighbouring lanes, 16 bytes
+    a thread where alignment allows it; elementwise ops keep the layout of what
+    they read, reductions combine registers, then lanes by shuffles, then warps
+    through shared memory, always in the same order. A value needed in another
+    layout goes through shared memory. The kernel becomes the code of one thread,
+    with its number of threads as attribute.
+
+    Precondition: kernels as `gate-outline-kernels` makes them. Postcondition:
+    vectors are registers of one thread. An op without such a form is an error.
+  }];
+  let options = [
+    Option<"elementsPerThread", "elements-per-thread", "int64_t", "16",
+           "Elements of the largest vector that a thread should hold">,
+    Option<"maxWarps", "max-warps", "int64_t", "16",
+           "Warps of a block at most, a power of two">];
+  let dependentDialects = [
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
   let summary = "Expand transcendental functions to polynomials";
   let description = [{
@@ -105,6 +132,33 @@ def LowerExpandShapes : Pass<"gate-lower-expand-shapes", "::mlir::func::FuncOp">
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect",
                            "::mlir::affine::AffineDialect"];
+}
+
+def LowerKernelArguments : Pass<"gate-lower-kernel-arguments", "::mlir::func::FuncOp"> {
+  let summary = "Turn the memref parameters of kernels into pointers and sizes";
+  let description = [{
+    A row-major memref becomes its address followed by its dynamic sizes, an
+    index a 64-bit integer: what `gate-outline-kernels` makes launches pass.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def OutlineKernels : Pass<"gate-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Turn parallel loops into kernels and their launches";
+  let description = [{
+    Every outermost `scf.forall` of an exported function becomes a function of
+    the nested module `gate_kernels`, run by a grid of as many blocks as the
+    loop has iterations, and a call of `gate_rt_cuda_launch` with the values that
+    it uses; the function gets the call's launch as its last argument. Kernels
+    with equal bodies are merged.
+
+    Precondition: memrefs, workspace placed. Postcondition: no parallel loop.
+  }];
+  let dependentDialects = [
+    "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect",
+    "::mlir::memref::MemRefDialect"];
 }
 
 def OutlineParallel : Pass<"gate-outline-parallel", "::mlir::ModuleOp"> {

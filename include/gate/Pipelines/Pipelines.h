@@ -35,6 +35,9 @@ struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
   Option<bool> pairs{*this, "pairs",
                      llvm::cl::desc("Pack bf16 in pairs of reduction steps"),
                      llvm::cl::init(false)};
+  Option<bool> kernels{*this, "kernels",
+                       llvm::cl::desc("Group ops into kernels of a GPU"),
+                       llvm::cl::init(false)};
 };
 
 /// Options of the reference path.
@@ -64,6 +67,11 @@ void buildTilePipeline(mlir::OpPassManager &manager,
 /// with vector loops, temporaries on stacks and in the workspace.
 void buildCPUPipeline(mlir::OpPassManager &manager,
                       const CPUPipelineOptions &options);
+
+/// Stage "block", in place of "cpu" on GPUs. Accepts what "tile" promises with
+/// kernels; promises functions on memrefs that launch the kernels of a nested
+/// module, where each tile of a thread block is one vector.
+void buildBlockPipeline(mlir::OpPassManager &manager);
 
 /// Stage "reference", in place of "tile" and "cpu": the meaning of every op,
 /// as plain loops on memrefs.

@@ -1,0 +1,63 @@
+//===- BlockLayouts.h - Layouts of the vectors of a kernel -----*- C++ -*-===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef GATE_LIB_CONVERSION_BLOCKS_BLOCKLAYOUTS_H
+#define GATE_LIB_CONVERSION_BLOCKS_BLOCKLAYOUTS_H
+
+#include "gate/Analysis/LinearLayout.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace gate {
+
+/// The layout that each vector of a kernel has where it is computed.
+class BlockLayouts {
+public:
+  /// `contiguous`: neighbours that a thread should hold, for wide accesses.
+  BlockLayouts(int64_t contiguous, int64_t warps)
+      : contiguous(contiguous), warps(warps) {}
+
+  /// The layout of `value` where it is computed.
+  LinearLayout of(mlir::Value value);
+  /// Whether a value can be made in any layout for nothing: constants,
+  /// broadcasts, masks, positions.
+  static bool isFlexible(mlir::Value value);
+  /// Lanes along memory, for a value whose users do not care.
+  LinearLayout ofMemory(llvm::ArrayRef<int64_t> shape) const {
+    return LinearLayout::blocked(shape, contiguous, warps);
+  }
+
+  int64_t getWarps() const { return warps; }
+
+private:
+  struct Demand {
+    LinearLayout layout;
+    /// Elements of the vector that the demand comes from: larger ones win.
+    int64_t weight = 0;
+  };
+  Demand demandFor(mlir::Value value);
+  Demand demandOf(mlir::OpOperand &use);
+
+  int64_t contiguous, warps;
+  llvm::DenseMap<mlir::Value, LinearLayout> layouts;
+  llvm::DenseMap<mlir::Value, Demand> demands;
+};
+
+/// What the source of a broadcast must have, for a result with `layout`.
+LinearLayout sourceLayout(mlir::vector::BroadcastOp op,
+                          const LinearLayout &layout);
+LinearLayout sourceLayout(mlir::vector::TransposeOp op,
+                          const LinearLayout &layout);
+LinearLayout sourceLayout(mlir::vector::ShapeCastOp op,
+                          const LinearLayout &layout);
+/// The result of a reduction of a source with `layout`.
+LinearLayout resultLayout(mlir::vector::MultiDimReductionOp op,
+                          const LinearLayout &layout);
+
+} // namespace gate
+
+#endif // GATE_LIB_CONVERSION_BLOCKS_BLOCKLAYOUTS_H

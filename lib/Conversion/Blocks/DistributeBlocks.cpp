@@ -1,0 +1,504 @@
+//===- DistributeBlocks.cpp - Give every thread its part of a kernel ------===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Distributor.h"
+#include "gate/Conversion/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/Matchers.h"
+
+namespace gate {
+#define GEN_PASS_DEF_DISTRIBUTEBLOCKS
+#include "gate/Conversion/Passes.h.inc"
+} // namespace gate
+
+using namespace mlir;
+using namespace gate;
+
+VectorType Distributor::registersType(Value vector,
+                                      const LinearLayout &layout) {
+  return VectorType::get({layout.getRegisters()},
+                         getElementTypeOrSelf(vector.getType()));
+}
+
+Value Distributor::splat(Value scalar, const LinearLayout &layout) {
+  return vector::BroadcastOp::create(
+      b, loc, VectorType::get({layout.getRegisters()}, scalar.getType()),
+      scalar);
+}
+
+Distributor::Values Distributor::split(Value registers) {
+  Values elements;
+  int64_t count = cast<VectorType>(registers.getType()).getNumElements();
+  for (int64_t i = 0; i < count; ++i)
+    elements.push_back(vector::ExtractOp::create(b, loc, registers, i));
+  return elements;
+}
+
+Value Distributor::join(Values elements) {
+  auto type = VectorType::get({static_cast<int64_t>(elements.size())},
+                              elements.front().getType());
+  return vector::FromElementsOp::create(b, loc, type, elements);
+}
+
+void Distributor::set(Value vector, Value value) { registers[vector] = value; }
+
+//===----------------------------------------------------------------------===//
+// Positions
+//===----------------------------------------------------------------------===//
+
+Value Distributor::laneId() { return lane; }
+Value Distributor::warpId() { return warp; }
+
+/// The XOR of the bases of the bits that are set in `index`, along one dim.
+static Value applyBits(OpBuilder &b, Location loc, Value index,
+                       ArrayRef<Coordinates> bases, unsigned dim, Value sum) {
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  for (size_t bit = 0; bit < bases.size();) {
+    int64_t first = bases[bit][dim];
+    if (first == 0) {
+      ++bit;
+      continue;
+    }
+    // Bits that double one another move together.
+    size_t end = bit + 1;
+    while (end < bases.size() &&
+           bases[end][dim] == first << static_cast<int64_t>(end - bit))
+      ++end;
+    int64_t mask = ((int64_t(1) << (end - bit)) - 1) << bit;
+    Value part = arith::AndIOp::create(b, loc, index, number(mask));
+    int64_t shift =
+        static_cast<int64_t>(llvm::Log2_64(first)) - static_cast<int64_t>(bit);
+    if (llvm::isPowerOf2_64(first) && shift > 0)
+      part = arith::ShLIOp::create(b, loc, part, number(shift));
+    else if (llvm::isPowerOf2_64(first) && shift < 0)
+      part = arith::ShRUIOp::create(b, loc, part, number(-shift));
+    else if (!llvm::isPowerOf2_64(first)) {
+      // Several bits of a coordinate from one: a swizzle.
+      Value isSet = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
+                                          part, number(0));
+      part = arith::SelectOp::create(b, loc, isSet, number(first), number(0));
+      end = bit + 1;
+    }
+    sum = sum ? Value(arith::XOrIOp::create(b, loc, sum, part)) : part;
+    bit = end;
+  }
+  return sum;
+}
+
+Distributor::Values Distributor::threadCoordinates(const LinearLayout &layout) {
+  Values coordinates;
+  for (unsigned dim = 0; dim < layout.getRank(); ++dim) {
+    Value sum = applyBits(b, loc, laneId(), layout.getBases(LinearLayout::Lane),
+                          dim, Value());
+    sum = applyBits(b, loc, warpId(), layout.getBases(LinearLayout::Warp), dim,
+                    sum);
+    coordinates.push_back(sum ? sum
+                              : arith::ConstantIndexOp::create(b, loc, 0));
+  }
+  return coordinates;
+}
+
+Value Distributor::coordinate(const LinearLayout &layout, Values &thread,
+                              int64_t reg, unsigned dim) {
+  int64_t own = layout.ofRegister(reg)[dim];
+  if (own == 0)
+    return thread[dim];
+  Value number = arith::ConstantIndexOp::create(b, loc, own);
+  if (layout.registersAreSeparate())
+    return arith::AddIOp::create(b, loc, thread[dim], number);
+  return arith::XOrIOp::create(b, loc, thread[dim], number);
+}
+
+Value Distributor::isOwner(const LinearLayout &layout) {
+  Value owner;
+  for (auto [place, index] : {std::pair(LinearLayout::Lane, laneId()),
+                              std::pair(LinearLayout::Warp, warpId())}) {
+    int64_t copies = 0;
+    for (auto [bit, basis] : llvm::enumerate(layout.getBases(place)))
+      if (llvm::all_of(basis, [](int64_t c) { return c == 0; }))
+        copies |= int64_t(1) << bit;
+    if (!copies)
+      continue;
+    Value bits = arith::AndIOp::create(
+        b, loc, index, arith::ConstantIndexOp::create(b, loc, copies));
+    Value isFirst =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, bits,
+                              arith::ConstantIndexOp::create(b, loc, 0));
+    owner =
+        owner ? Value(arith::AndIOp::create(b, loc, owner, isFirst)) : isFirst;
+  }
+  return owner;
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+std::string Distributor::sharedSymbol() {
+  return (kernel.getName() + "_shared").str();
+}
+
+void Distributor::barrier() { NVVM::Barrier0Op::create(b, loc); }
+
+void Distributor::reserveShared(int64_t bytes) {
+  sharedBytes = std::max(sharedBytes, bytes);
+}
+
+Value Distributor::sharedAddress(Value index, Type element) {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 3);
+  Value base = LLVM::AddressOfOp::create(b, loc, pointer, sharedSymbol());
+  Value offset = arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
+  return LLVM::GEPOp::create(b, loc, pointer, element, base,
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+/// The registers of one layout in the order of another with the same lanes and
+/// warps; nothing where a thread lacks an element.
+static std::optional<SmallVector<int64_t>>
+registerOrder(const LinearLayout &from, const LinearLayout &to) {
+  if (from.getBases(LinearLayout::Lane) != to.getBases(LinearLayout::Lane) ||
+      from.getBases(LinearLayout::Warp) != to.getBases(LinearLayout::Warp))
+    return std::nullopt;
+  SmallVector<int64_t> order;
+  for (int64_t reg = 0; reg < to.getRegisters(); ++reg) {
+    std::optional<int64_t> source = from.findRegister(to.ofRegister(reg));
+    if (!source)
+      return std::nullopt;
+    order.push_back(*source);
+  }
+  return order;
+}
+
+Value Distributor::convert(Value value, const LinearLayout &from,
+                           const LinearLayout &to) {
+  if (from == to)
+    return value;
+  if (std::optional<SmallVector<int64_t>> order = registerOrder(from, to)) {
+    Values elements = split(value), moved;
+    for (int64_t source : *order)
+      moved.push_back(elements[source]);
+    return join(moved);
+  }
+  // Through shared memory, in row-major order.
+  Type element = cast<VectorType>(value.getType()).getElementType();
+  Type stored = element.isInteger(1) ? b.getI8Type() : element;
+  if (stored.isIndex())
+    stored = b.getI64Type();
+  int64_t count = 1;
+  for (int64_t size : from.getShape())
+    count *= size;
+  reserveShared(count * llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8));
+  auto flat = [&](const LinearLayout &layout, Values &thread, int64_t reg) {
+    Value index;
+    for (unsigned dim = 0; dim < layout.getRank(); ++dim) {
+      Value position = coordinate(layout, thread, reg, dim);
+      if (!index) {
+        index = position;
+        continue;
+      }
+      Value size =
+          arith::ConstantIndexOp::create(b, loc, layout.getShape()[dim]);
+      index = arith::AddIOp::create(
+          b, loc, arith::MulIOp::create(b, loc, index, size), position);
+    }
+    return index ? index : arith::ConstantIndexOp::create(b, loc, 0);
+  };
+  Values thread = threadCoordinates(from);
+  for (auto [reg, scalar] : llvm::enumerate(split(value))) {
+    Value moved = scalar;
+    if (element.isInteger(1))
+      moved = arith::ExtUIOp::create(b, loc, stored, moved);
+    else if (element.isIndex())
+      moved = arith::IndexCastOp::create(b, loc, stored, moved);
+    LLVM::StoreOp::create(b, loc, moved,
+                          sharedAddress(flat(from, thread, reg), stored));
+  }
+  barrier();
+  thread = threadCoordinates(to);
+  Values elements;
+  for (int64_t reg = 0; reg < to.getRegisters(); ++reg) {
+    Value moved = LLVM::LoadOp::create(
+        b, loc, stored, sharedAddress(flat(to, thread, reg), stored));
+    if (element.isInteger(1))
+      moved = arith::TruncIOp::create(b, loc, element, moved);
+    else if (element.isIndex())
+      moved = arith::IndexCastOp::create(b, loc, element, moved);
+    elements.push_back(moved);
+  }
+  barrier();
+  return join(elements);
+}
+
+/// A flexible value in `layout`.
+Value Distributor::make(Value vector, const LinearLayout &layout) {
+  Operation *op = vector.getDefiningOp();
+  VectorType type = registersType(vector, layout);
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    auto dense = cast<DenseElementsAttr>(constant.getValue());
+    if (dense.isSplat())
+      return arith::ConstantOp::create(
+          b, loc,
+          DenseElementsAttr::get(type, dense.getSplatValue<Attribute>()));
+    return Value();
+  }
+  if (auto cast = dyn_cast<vector::BroadcastOp>(op)) {
+    auto sourceType = dyn_cast<VectorType>(cast.getSourceType());
+    if (!sourceType)
+      return splat(cast.getSource(), layout);
+    LinearLayout from = sourceLayout(cast, layout);
+    Value source = get(cast.getSource(), from);
+    if (!source)
+      return Value();
+    Values elements = split(source), moved;
+    int64_t extra = layout.getRank() - sourceType.getRank();
+    for (int64_t reg = 0; reg < layout.getRegisters(); ++reg) {
+      Coordinates position = layout.ofRegister(reg);
+      position.erase(position.begin(), position.begin() + extra);
+      for (auto [coordinate, size] : llvm::zip(position, sourceType.getShape()))
+        coordinate = size == 1 ? 0 : coordinate;
+      moved.push_back(elements[*from.findRegister(position)]);
+    }
+    return join(moved);
+  }
+  if (auto cast = dyn_cast<vector::TransposeOp>(op))
+    return get(cast.getVector(), sourceLayout(cast, layout));
+  if (auto cast = dyn_cast<vector::ShapeCastOp>(op))
+    return get(cast.getSource(), sourceLayout(cast, layout));
+  Values thread = threadCoordinates(layout);
+  if (isa<vector::StepOp>(op)) {
+    Values elements;
+    for (int64_t reg = 0; reg < layout.getRegisters(); ++reg)
+      elements.push_back(coordinate(layout, thread, reg, 0));
+    return join(elements);
+  }
+  auto mask = cast<vector::CreateMaskOp>(op);
+  Values elements;
+  for (int64_t reg = 0; reg < layout.getRegisters(); ++reg) {
+    Value inside;
+    for (auto [dim, limit] : llvm::enumerate(mask.getOperands())) {
+      Value isBelow =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                coordinate(layout, thread, reg, dim), limit);
+      inside = inside ? Value(arith::AndIOp::create(b, loc, inside, isBelow))
+                      : isBelow;
+    }
+    elements.push_back(inside);
+  }
+  return join(elements);
+}
+
+Value Distributor::get(Value vector, const LinearLayout &layout) {
+  if (BlockLayouts::isFlexible(vector)) {
+    Value value = make(vector, layout);
+    if (!value)
+      vector.getDefiningOp()->emitError(
+          "expects constants of one value in a GPU kernel");
+    return value;
+  }
+  Operation *op = vector.getDefiningOp();
+  if (auto cast = dyn_cast_or_null<vector::TransposeOp>(op))
+    return get(cast.getVector(), sourceLayout(cast, layout));
+  if (auto cast = dyn_cast_or_null<vector::ShapeCastOp>(op))
+    return get(cast.getSource(), sourceLayout(cast, layout));
+  return convert(registers.lookup(vector), layouts.of(vector), layout);
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+LogicalResult Distributor::distributeElementwise(Operation *op) {
+  LinearLayout layout = layouts.of(op->getResult(0));
+  Values operands;
+  for (Value operand : op->getOperands()) {
+    Value value = operand;
+    if (isa<VectorType>(operand.getType()))
+      value = get(operand, layout);
+    if (!value)
+      return failure();
+    operands.push_back(value);
+  }
+  OperationState state(loc, op->getName());
+  state.addOperands(operands);
+  state.addTypes(registersType(op->getResult(0), layout));
+  state.addAttributes(op->getAttrs());
+  set(op->getResult(0), b.create(state)->getResult(0));
+  return success();
+}
+
+LogicalResult Distributor::distributeLoop(scf::ForOp loop) {
+  Values inits;
+  for (auto [init, argument] :
+       llvm::zip(loop.getInitArgs(), loop.getRegionIterArgs()))
+    inits.push_back(isa<VectorType>(init.getType())
+                        ? get(init, layouts.of(argument))
+                        : init);
+  if (llvm::is_contained(inits, Value()))
+    return failure();
+  auto fresh = scf::ForOp::create(b, loc, loop.getLowerBound(),
+                                  loop.getUpperBound(), loop.getStep(), inits);
+  fresh.getBody()->getOperations().splice(fresh.getBody()->begin(),
+                                          loop.getBody()->getOperations());
+  loop.getInductionVar().replaceAllUsesWith(fresh.getInductionVar());
+  for (auto [old, now, result, freshResult] :
+       llvm::zip(loop.getRegionIterArgs(), fresh.getRegionIterArgs(),
+                 loop.getResults(), fresh.getResults())) {
+    if (isa<VectorType>(old.getType())) {
+      set(old, now);
+      set(result, freshResult);
+    } else {
+      old.replaceAllUsesWith(now);
+      result.replaceAllUsesWith(freshResult);
+    }
+  }
+  if (failed(distributeBlock(fresh.getBody())))
+    return failure();
+  Operation *yield = fresh.getBody()->getTerminator();
+  b.setInsertionPoint(yield);
+  for (auto [operand, argument] :
+       llvm::zip(yield->getOpOperands(), loop.getRegionIterArgs()))
+    if (isa<VectorType>(argument.getType())) {
+      Value value = get(operand.get(), layouts.of(argument));
+      if (!value)
+        return failure();
+      operand.set(value);
+    }
+  b.setInsertionPointAfter(fresh);
+  return success();
+}
+
+LogicalResult Distributor::distribute(Operation *op) {
+  loc = op->getLoc();
+  if (auto read = dyn_cast<vector::TransferReadOp>(op))
+    return this->read(read);
+  if (auto write = dyn_cast<vector::TransferWriteOp>(op))
+    return this->write(write);
+  if (auto gather = dyn_cast<vector::GatherOp>(op))
+    return this->gather(gather);
+  if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op))
+    return reduce(reduction);
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return distributeLoop(loop);
+  auto isVector = [](Type type) { return isa<VectorType>(type); };
+  if (llvm::none_of(op->getOperandTypes(), isVector) &&
+      llvm::none_of(op->getResultTypes(), isVector))
+    return success();
+  // Made where they are used.
+  if (op->getNumResults() == 1 &&
+      (BlockLayouts::isFlexible(op->getResult(0)) ||
+       isa<vector::TransposeOp, vector::ShapeCastOp>(op)))
+    return success();
+  if (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1)
+    return distributeElementwise(op);
+  if (op->hasTrait<OpTrait::IsTerminator>())
+    return success();
+  return op->emitError("'")
+         << op->getName() << "' has no form for the threads of a GPU yet";
+}
+
+LogicalResult Distributor::distributeBlock(Block *block) {
+  SmallVector<Operation *> ops =
+      llvm::map_to_vector(*block, [](Operation &op) { return &op; });
+  for (Operation *op : ops) {
+    b.setInsertionPoint(op);
+    if (failed(distribute(op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Distributor::run() {
+  Block &entry = kernel.getBody().front();
+  auto isVector = [](Type type) { return isa<VectorType>(type); };
+  SmallVector<Operation *> old;
+  kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (!op->hasTrait<OpTrait::IsTerminator>() &&
+        (llvm::any_of(op->getOperandTypes(), isVector) ||
+         llvm::any_of(op->getResultTypes(), isVector)))
+      old.push_back(op);
+  });
+  // What a thread is, once.
+  b.setInsertionPointToStart(&entry);
+  Type i32 = b.getI32Type();
+  Value thread = NVVM::ThreadIdXOp::create(b, loc, i32);
+  Value bits = arith::ConstantIntOp::create(b, loc, 5, 32);
+  Value mask = arith::ConstantIntOp::create(b, loc, 31, 32);
+  lane = arith::IndexCastUIOp::create(
+      b, loc, b.getIndexType(), arith::AndIOp::create(b, loc, thread, mask));
+  warp = arith::IndexCastUIOp::create(
+      b, loc, b.getIndexType(), arith::ShRUIOp::create(b, loc, thread, bits));
+  SmallVector<Operation *> ops;
+  for (Operation &op : llvm::make_range(
+           std::next(Block::iterator(warp.getDefiningOp())), entry.end()))
+    ops.push_back(&op);
+  for (Operation *op : ops) {
+    b.setInsertionPoint(op);
+    if (failed(distribute(op)))
+      return failure();
+  }
+  if (sharedBytes) {
+    b.setInsertionPoint(kernel);
+    LLVM::GlobalOp::create(
+        b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), sharedBytes),
+        /*isConstant=*/false, LLVM::Linkage::Internal, sharedSymbol(),
+        /*value=*/Attribute(), /*alignment=*/16, /*addrSpace=*/3);
+  }
+  // The vectors of the block are used by one another only.
+  for (Operation *op : llvm::reverse(old))
+    op->erase();
+  return success();
+}
+
+namespace {
+struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
+  using gate::impl::DistributeBlocksBase<
+      DistributeBlocks>::DistributeBlocksBase;
+
+  void runOnOperation() override {
+    SmallVector<func::FuncOp> kernels;
+    for (func::FuncOp function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr("gate.kernel"))
+        kernels.push_back(function);
+    for (func::FuncOp kernel : kernels)
+      if (failed(distribute(kernel)))
+        return signalPassFailure();
+  }
+
+  LogicalResult distribute(func::FuncOp kernel) {
+    // The largest vector decides how many threads there are, the narrowest
+    // type in memory how many neighbours fill 16 bytes.
+    int64_t largest = 1, narrowest = 16;
+    kernel.walk([&](Operation *op) {
+      for (Value value : op->getResults())
+        if (auto type = dyn_cast<VectorType>(value.getType()))
+          largest = std::max(largest, type.getNumElements());
+      if (auto access = dyn_cast<VectorTransferOpInterface>(op))
+        if (Type element = access.getVectorType().getElementType();
+            element.isIntOrFloat())
+          narrowest = std::min<int64_t>(
+              narrowest, llvm::divideCeil(element.getIntOrFloatBitWidth(), 8));
+    });
+    int64_t warps = std::clamp<int64_t>(
+        largest / (LinearLayout::lanes * elementsPerThread), 1, maxWarps);
+    BlockLayouts layouts(16 / narrowest, warps);
+    if (failed(Distributor(kernel, layouts).run()))
+      return failure();
+    OpBuilder b(kernel);
+    kernel->setAttr("gate.threads",
+                    b.getI64IntegerAttr(warps * LinearLayout::lanes));
+    return success();
+  }
+};
+} // namespace
