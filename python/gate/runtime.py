@@ -199,9 +199,7 @@ class _View:
     def _from_dlpack(self, value: Any, gpu: _Gpu | None) -> None:
         # The capsule stays ours, so its own destructor frees the tensor.
         if gpu is not None and _cuda_device(value) is not None:
-            # Its framework makes the stream wait for what the array waits for.
-            # DLPack's number of the default stream is 1.
-            self._capsule = value.__dlpack__(stream=gpu.stream or 1)
+            self._capsule = value.__dlpack__(stream=gpu.awaited(value))
         else:
             self._capsule = value.__dlpack__()
         self.address = _capsule_pointer(self._capsule)
@@ -248,6 +246,10 @@ class _Tensor(NamedTuple):
 # ===----------------------------------------------------------------------=== #
 # GPUs
 # ===----------------------------------------------------------------------=== #
+
+
+# Frameworks that tell their current stream and allocate memory on it.
+_WITH_CURRENT_STREAM = ("torch", "cupy")
 
 
 def _framework(value: Any) -> str:
@@ -299,6 +301,17 @@ class _Gpu:
             if device is not None:
                 return cls(array, device, stream)
         return None
+
+    def awaited(self, array: Any) -> int:
+        """DLPack's number of the stream that has to wait for an array's work.
+
+        -1 for none: the call itself is on the current stream of the array's
+        framework. DLPack calls the default stream 1.
+        """
+        is_current = not self._given and self._name in _WITH_CURRENT_STREAM
+        if is_current and _framework(array) == self._name:
+            return -1
+        return self.stream or 1
 
     def _scope(self) -> Any:
         """Makes a stream that was given the one that memory is allocated for.
@@ -433,9 +446,9 @@ class Function:
         gpu = self._find_gpu(given, stream)
         views, pointers, _kept = self._prepare(given, gpu)
         if gpu is None and workspace is None:
-            room, start, size = None, None, 0
+            _room, start, size = None, None, 0
         else:
-            room, start, size = self._workspace_for(views, gpu, workspace)
+            _room, start, size = self._workspace_for(views, gpu, workspace)
         self._library._check(self._call(*pointers, start, size, *self._stream(gpu)))
         return self._results(views)
 
@@ -595,7 +608,7 @@ class Function:
                 value = tensor.allocate(dims, gpu)
             try:
                 view = views[position] = _View(value, tensor.type, written, gpu)
-            except (TypeError, ValueError) as error:
+            except (BufferError, TypeError, ValueError) as error:
                 raise type(error)(
                     f"{self.name}(): {tensor.role} {tensor.name}: {error}"
                 ) from None

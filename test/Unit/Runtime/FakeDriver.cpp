@@ -1,7 +1,7 @@
 //===- FakeDriver.cpp - A CUDA driver without a GPU -----------------------===//
 //
 // Handles are small numbers: devices 0, 1, ...; contexts 1000 + device; modules
-// and kernels are objects of their own. Also has three C functions for tests
+// and kernels are objects of their own. Also has C functions for tests
 // in other languages.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
@@ -293,16 +293,19 @@ const char *fake_cuda_log() {
   return log.c_str();
 }
 
+void fake_cuda_on_launch(void (*run)(const char *kernel, void **arguments)) {
+  fake_cuda()->onLaunch = nullptr;
+  if (run)
+    fake_cuda()->onLaunch = [run](const std::string &kernel, void **arguments) {
+      run(kernel.c_str(), arguments);
+    };
+}
+
 void fake_cuda_fail(const char *name, int result) {
   if (result)
     fake_cuda()->failures[name] = result;
   else
     fake_cuda()->failures.erase(name);
-}
-
-void fake_cuda_set_status(int word) {
-  fake_cuda()->missing.clear();
-  fake_cuda()->statusWord = word;
 }
 
 } // extern "C"
