@@ -593,7 +593,7 @@ class Function:
             )
 
     def _prepare(
-        self, given: dict[str, dict[str, Any]], gpu: _Gpu | None
+        self, given: dict[str, dict[str, Any]], gpu: _Gpu | None = None
     ) -> tuple[dict[int, _View], list[Any], list[Any]]:
         """Views of all tensors by position, arguments, and what they point to."""
         views: dict[int, _View] = {}
