@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 using gate::test::FakeDriver;
 
@@ -26,12 +27,14 @@ enum : int {
   kNotFound = 500,
 };
 
-struct Module {
-  intptr_t context;
-};
 struct Kernel {
   intptr_t context;
   std::string name;
+};
+/// Takes its kernels with it.
+struct Module {
+  intptr_t context;
+  std::vector<std::unique_ptr<Kernel>> kernels;
 };
 } // namespace
 
@@ -145,7 +148,7 @@ int cuModuleLoadDataEx(Module **module, const void *image, unsigned count,
     return refused->second;
   }
   ++driver.modules;
-  *module = new Module{current.back()};
+  *module = new Module{current.back(), {}};
   return 0;
 }
 
@@ -160,8 +163,9 @@ int cuModuleGetFunction(Kernel **kernel, Module *module, const char *name) {
     return result;
   if (isMissing(name))
     return kNotFound;
-  // Lives as long as the process, like the pages of the real driver.
-  *kernel = new Kernel{module->context, name};
+  module->kernels.push_back(
+      std::make_unique<Kernel>(Kernel{module->context, name}));
+  *kernel = module->kernels.back().get();
   return 0;
 }
 
