@@ -31,13 +31,13 @@ import json
 import math
 import os
 import re
-import sys
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from .cuda import Gpu, device_of, framework_of
 
 try:
     from ml_dtypes import bfloat16 as _bfloat16
@@ -141,8 +141,7 @@ _DTYPES = {
 # DLPack's codes, by NumPy's kind of type.
 _CODES = {"i": 0, "u": 1, "f": 2, "c": 5, "b": 6}
 _BFLOAT_CODE = 4
-# DLPack's types of devices; managed memory belongs to its GPU.
-_CPU, _CUDA, _CUDA_MANAGED = 1, 2, 13
+_CPU = 1
 
 
 def _type_code(dtype: np.dtype, expected: str) -> int:
@@ -157,7 +156,7 @@ class _View:
     """A DLTensor and whatever keeps its memory alive."""
 
     def __init__(
-        self, value: Any, expected: str, written: bool, gpu: _Gpu | None = None
+        self, value: Any, expected: str, written: bool, gpu: Gpu | None = None
     ) -> None:
         if not isinstance(value, np.ndarray) and not hasattr(value, "__dlpack__"):
             if written:
@@ -172,7 +171,7 @@ class _View:
                 raise ValueError("expected an array to write to, got a read-only one")
             self._from_numpy(value, expected)
         else:
-            if written and _framework(value) in ("jax", "jaxlib"):
+            if written and framework_of(value) in ("jax", "jaxlib"):
                 raise TypeError(
                     "expected an array to write to, got one of JAX, which are immutable"
                 )
@@ -196,9 +195,9 @@ class _View:
         )
         self.address = ctypes.addressof(self._tensor)
 
-    def _from_dlpack(self, value: Any, gpu: _Gpu | None) -> None:
+    def _from_dlpack(self, value: Any, gpu: Gpu | None) -> None:
         # The capsule stays ours, so its own destructor frees the tensor.
-        if gpu is not None and _cuda_device(value) is not None:
+        if gpu is not None and device_of(value) is not None:
             self._capsule = value.__dlpack__(stream=gpu.awaited(value))
         else:
             self._capsule = value.__dlpack__()
@@ -228,11 +227,11 @@ class _Tensor(NamedTuple):
     type: str
     shape: tuple[int | str, ...]
 
-    def allocate(self, dims: Mapping[str, int], gpu: _Gpu | None = None) -> Any:
+    def allocate(self, dims: Mapping[str, int], gpu: Gpu | None = None) -> Any:
         sizes = [s if isinstance(s, int) else dims.get(s, 0) for s in self.shape]
         sizes = [max(s, 0) for s in sizes]
         if gpu is not None:
-            return gpu.empty(sizes, self.type)
+            return gpu.empty(sizes, self.type, _DTYPES[self.type])
         return np.empty(sizes, dtype=_DTYPES[self.type])
 
     def bind(self, shape: tuple[int, ...], dims: dict[str, int]) -> None:
@@ -241,108 +240,6 @@ class _Tensor(NamedTuple):
             for size, dim in zip(shape, self.shape, strict=True):
                 if isinstance(dim, str):
                     dims.setdefault(dim, size)
-
-
-# ===----------------------------------------------------------------------=== #
-# GPUs
-# ===----------------------------------------------------------------------=== #
-
-
-# Frameworks that tell their current stream and allocate memory on it.
-_WITH_CURRENT_STREAM = ("torch", "cupy")
-
-
-def _framework(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]
-
-
-def _cuda_device(value: Any) -> int | None:
-    """The number of the GPU that an array is on."""
-    if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack_device__"):
-        return None
-    kind, number = value.__dlpack_device__()
-    return int(number) if kind in (_CUDA, _CUDA_MANAGED) else None
-
-
-def _stream_handle(stream: Any) -> int:
-    for name in ("cuda_stream", "ptr"):
-        if hasattr(stream, name):
-            return int(getattr(stream, name))
-    if isinstance(stream, int):
-        return stream
-    raise TypeError(
-        "expected a stream as an integer or an object with cuda_stream (PyTorch) or "
-        f"ptr (CuPy), got {type(stream).__name__}"
-    )
-
-
-class _Gpu:
-    """The GPU of a call, its stream, and the framework that owns its arrays."""
-
-    def __init__(self, array: Any, device: int, stream: Any) -> None:
-        self.device = device
-        self._name = _framework(array)
-        self._framework = sys.modules.get(self._name)
-        self._given = stream is not None
-        if stream is not None:
-            self.stream = _stream_handle(stream)
-        elif self._name == "torch":
-            self.stream = self._framework.cuda.current_stream(device).cuda_stream
-        elif self._name == "cupy":
-            with self._framework.cuda.Device(device):
-                self.stream = self._framework.cuda.get_current_stream().ptr
-        else:
-            self.stream = 0
-
-    @classmethod
-    def find(cls, arrays: Iterable[Any], stream: Any) -> _Gpu | None:
-        for array in arrays:
-            device = _cuda_device(array)
-            if device is not None:
-                return cls(array, device, stream)
-        return None
-
-    def awaited(self, array: Any) -> int:
-        """DLPack's number of the stream that has to wait for an array's work.
-
-        -1 for none: the call itself is on the current stream of the array's
-        framework. DLPack calls the default stream 1.
-        """
-        is_current = not self._given and self._name in _WITH_CURRENT_STREAM
-        if is_current and _framework(array) == self._name:
-            return -1
-        return self.stream or 1
-
-    def _scope(self) -> Any:
-        """Makes a stream that was given the one that memory is allocated for.
-
-        The frameworks reuse memory in the order of its stream, so temporaries
-        may be dropped while the work still runs.
-        """
-        cuda = self._framework.cuda
-        if not self._given:
-            return nullcontext()
-        if self._name == "cupy":
-            return cuda.ExternalStream(self.stream)
-        if self.stream == 0:
-            return cuda.stream(cuda.default_stream(self.device))
-        return cuda.stream(cuda.ExternalStream(self.stream, self.device))
-
-    def empty(self, shape: list[int], type_name: str) -> Any:
-        if self._name == "torch":
-            with self._scope():
-                return self._framework.empty(
-                    shape,
-                    dtype=getattr(self._framework, type_name),
-                    device=f"cuda:{self.device}",
-                )
-        if self._name == "cupy":
-            with self._framework.cuda.Device(self.device), self._scope():
-                return self._framework.empty(shape, dtype=_DTYPES[type_name])
-        raise TypeError(
-            f"arrays of {self._name} are not allocated here: give out=, next_state= "
-            "and workspace= as arrays of PyTorch or CuPy"
-        )
 
 
 # ===----------------------------------------------------------------------=== #
@@ -481,25 +378,23 @@ class Function:
         run.kept = (views, kept, room)  # type: ignore[attr-defined]
         return run
 
-    def _find_gpu(self, given: dict[str, dict[str, Any]], stream: Any) -> _Gpu | None:
+    def _find_gpu(self, given: dict[str, dict[str, Any]], stream: Any) -> Gpu | None:
         if not self._takes_stream:
             if stream is not None:
                 raise TypeError(
                     f"{self.name}() takes no stream: the library has no GPU code"
                 )
             return None
-        return _Gpu.find(
-            (v for group in given.values() for v in group.values()), stream
-        )
+        return Gpu.find((v for group in given.values() for v in group.values()), stream)
 
-    def _stream(self, gpu: _Gpu | None) -> tuple[int | None, ...]:
+    def _stream(self, gpu: Gpu | None) -> tuple[int | None, ...]:
         """The last argument of the C functions, or none."""
         if not self._takes_stream:
             return ()
         return (gpu.stream if gpu is not None else None,)
 
     def _workspace_for(
-        self, views: dict[int, _View], gpu: _Gpu | None, given: Any
+        self, views: dict[int, _View], gpu: Gpu | None, given: Any
     ) -> tuple[Any, int | None, int]:
         """A workspace for a call on these arrays, its address and its size."""
         if given is not None:
@@ -515,7 +410,9 @@ class Function:
         if size == 0:
             return None, None, 0
         # Their allocators align to 256 bytes or more.
-        view = _View(gpu.empty([size], "uint8"), "uint8", written=True, gpu=gpu)
+        view = _View(
+            gpu.empty([size], "uint8", np.uint8), "uint8", written=True, gpu=gpu
+        )
         return (view, *view.memory())
 
     def _given(
@@ -593,7 +490,7 @@ class Function:
             )
 
     def _prepare(
-        self, given: dict[str, dict[str, Any]], gpu: _Gpu | None = None
+        self, given: dict[str, dict[str, Any]], gpu: Gpu | None = None
     ) -> tuple[dict[int, _View], list[Any], list[Any]]:
         """Views of all tensors by position, arguments, and what they point to."""
         views: dict[int, _View] = {}
