@@ -181,26 +181,34 @@ FailureOr<LoadedLibrary> LoadedLibrary::compile(Session &session,
   return result;
 }
 
-/// Calls a C function of N pointers, the workspace and its size.
+/// Calls a C function of N pointers, the workspace and its size, and a stream
+/// where the library takes one.
 template <size_t... I>
 static int32_t callWith(void *function, void *const *groups, void *workspace,
-                        size_t bytes, std::index_sequence<I...>) {
+                        size_t bytes, bool takesStream,
+                        std::index_sequence<I...>) {
   using Function = int32_t (*)(
       decltype(static_cast<void>(I), static_cast<void *>(nullptr))..., void *,
       size_t);
+  using StreamFunction = int32_t (*)(
+      decltype(static_cast<void>(I), static_cast<void *>(nullptr))..., void *,
+      size_t, void *);
+  if (takesStream)
+    return reinterpret_cast<StreamFunction>(function)(groups[I]..., workspace,
+                                                      bytes, nullptr);
   return reinterpret_cast<Function>(function)(groups[I]..., workspace, bytes);
 }
 
 template <size_t N>
 static int32_t callN(void *function, void *const *groups, void *workspace,
-                     size_t bytes) {
-  return callWith(function, groups, workspace, bytes,
+                     size_t bytes, bool takesStream) {
+  return callWith(function, groups, workspace, bytes, takesStream,
                   std::make_index_sequence<N>());
 }
 
 /// Most pointer arguments of a function that this can call.
 static constexpr size_t mostGroups = 48;
-using Caller = int32_t (*)(void *, void *const *, void *, size_t);
+using Caller = int32_t (*)(void *, void *const *, void *, size_t, bool);
 
 template <size_t... N>
 static constexpr std::array<Caller, sizeof...(N)>
@@ -241,7 +249,8 @@ LogicalResult LoadedLibrary::call(Session &session, size_t index,
   int32_t status = callers[pointers.size()](
       symbol(layout.symbol), pointers.data(),
       workspace ? workspace->data() : nullptr,
-      workspace ? static_cast<size_t>(workspace->bytes()) : 0);
+      workspace ? static_cast<size_t>(workspace->bytes()) : 0,
+      library.hasCuda());
   if (status == 0)
     return success();
   auto message = reinterpret_cast<const char *(*)()>(

@@ -50,7 +50,8 @@ public:
 private:
   size_t arguments, dims;
   char *memory;
-  alignas(16) char local[2048];
+  // Enough for several hundred arguments: their calls allocate nothing.
+  alignas(16) char local[16384];
 };
 } // namespace
 
@@ -61,13 +62,18 @@ static int32_t failMemory(const GateFunction &function, uint64_t bytes,
   return GATE_STATUS_OUT_OF_MEMORY;
 }
 
-static int32_t checkLibrary(const GateLibrary &library, const char *caller) {
+int32_t gate::runtime::checkLibrary(const GateLibrary &library,
+                                    const char *caller) {
   if (library.abiVersion != GATE_ABI_VERSION) {
     Message(caller).add("expected a library of ABI version %d, got %d",
                         GATE_ABI_VERSION, library.abiVersion);
     return GATE_STATUS_INVALID_ARGUMENT;
   }
   return checkCpu(library, caller);
+}
+
+static Targets targetsOf(const GateFunction &function) {
+  return {function.body != nullptr, function.launch != nullptr};
 }
 
 static const DLTensor *findTensor(const GateArgument &argument,
@@ -97,6 +103,9 @@ static int32_t checkTensors(const GateFunction &function,
   }
   if (int32_t status = check.checkOverlap())
     return status;
+  // The host does not read a GPU's memory: kernels clamp indices.
+  if (check.place().isCuda)
+    return GATE_STATUS_OK;
   for (int32_t i = 0; i < function.argumentCount; ++i) {
     const GateArgument &argument = function.arguments[i];
     if (argument.indexBound < 0 || argument.group < 0 || isWritten(argument))
@@ -133,7 +142,7 @@ static size_t roundUp(uint64_t bytes) {
 
 int32_t gate_rt_call(const GateLibrary *library, const GateFunction *function,
                      const void *const *groups, void *workspace,
-                     size_t workspaceBytes, void *) {
+                     size_t workspaceBytes, void *stream) {
   if (int32_t status = checkLibrary(*library, function->name))
     return status;
   Scratch scratch(*function);
@@ -141,11 +150,19 @@ int32_t gate_rt_call(const GateLibrary *library, const GateFunction *function,
     return failMemory(*function, 0, "tables");
   Span *spans = scratch.spanTable();
   int64_t *dims = scratch.dimTable();
-  ArgumentCheck check(*function, spans, dims, scratch.binderTable());
+  ArgumentCheck check(*function, targetsOf(*function), spans, dims,
+                      scratch.binderTable());
   if (int32_t status = checkTensors(*function, groups, check))
     return status;
 
   // A negative size, after an overflow, becomes too large for any memory.
+  if (check.place().isCuda) {
+    uint64_t used = static_cast<uint64_t>(function->launchWorkspaceBytes(dims));
+    if (int32_t status = check.checkWorkspace(workspace, workspaceBytes, used))
+      return status;
+    return callCuda(*library, *function, check.place().device, spans,
+                    scratch.dataTable(), dims, workspace, stream);
+  }
   uint64_t needed = static_cast<uint64_t>(function->workspaceBytes(dims));
   void *allocated = nullptr;
   if (workspace) {
@@ -166,7 +183,8 @@ int32_t gate_rt_call(const GateLibrary *library, const GateFunction *function,
 }
 
 int32_t gate_rt_init_state(const GateLibrary *library,
-                           const GateFunction *function, const void *state) {
+                           const GateFunction *function, const void *state,
+                           void *stream) {
   if (int32_t status = checkLibrary(*library, function->name))
     return status;
   if (!state) {
@@ -178,8 +196,8 @@ int32_t gate_rt_init_state(const GateLibrary *library,
   if (!scratch.isValid())
     return failMemory(*function, 0, "tables");
   Span *spans = scratch.spanTable();
-  ArgumentCheck check(*function, spans, scratch.dimTable(),
-                      scratch.binderTable());
+  ArgumentCheck check(*function, {true, library->cuda != nullptr}, spans,
+                      scratch.dimTable(), scratch.binderTable());
   const auto *members = static_cast<const DLTensor *const *>(state);
   for (int32_t i = 0; i < function->argumentCount; ++i) {
     const GateArgument &argument = function->arguments[i];
@@ -188,6 +206,8 @@ int32_t gate_rt_init_state(const GateLibrary *library,
     if (int32_t status = check.checkTensor(i, members[argument.member]))
       return status;
   }
+  if (check.place().isCuda)
+    return zeroCuda(*library, *function, check.place().device, spans, stream);
   for (int32_t i = 0; i < function->argumentCount; ++i)
     if (function->arguments[i].role == GATE_ROLE_STATE && spans[i].bytes)
       memset(reinterpret_cast<void *>(spans[i].begin), 0, spans[i].bytes);
@@ -211,7 +231,15 @@ int32_t gate_rt_workspace(const GateLibrary *library,
     Message(function->name).add("argument bytes: expected a pointer, got null");
     return GATE_STATUS_INVALID_ARGUMENT;
   }
-  uint64_t needed = static_cast<uint64_t>(function->workspaceBytes(dims));
+  // One answer for all targets: a program need not know which one runs.
+  uint64_t needed = 0;
+  if (function->workspaceBytes)
+    needed = static_cast<uint64_t>(function->workspaceBytes(dims));
+  if (function->launchWorkspaceBytes) {
+    uint64_t other =
+        static_cast<uint64_t>(function->launchWorkspaceBytes(dims));
+    needed = other > needed ? other : needed;
+  }
   if (needed && !roundUp(needed))
     return failMemory(*function, needed, "workspace");
   *bytes = static_cast<size_t>(needed);

@@ -52,9 +52,19 @@ static bool computeBytes(const int64_t *shape, int32_t rank, uint64_t element,
   return fits && bytes <= static_cast<uint64_t>(PTRDIFF_MAX);
 }
 
-ArgumentCheck::ArgumentCheck(const GateFunction &function, Span *spans,
-                             int64_t *dims, int32_t *binders)
-    : function(function), spans(spans), dims(dims), binders(binders) {
+uint64_t gate::runtime::embeddedBytes(const GateArgument &argument) {
+  // Embedded parameters have static sizes that the compiler has checked.
+  uint64_t bytes;
+  return computeBytes(argument.shape, argument.rank, elementBytes(argument),
+                      bytes)
+             ? bytes
+             : 0;
+}
+
+ArgumentCheck::ArgumentCheck(const GateFunction &function, Targets targets,
+                             Span *spans, int64_t *dims, int32_t *binders)
+    : function(function), targets(targets), spans(spans), dims(dims),
+      binders(binders) {
   for (int32_t d = 0; d < function.dimCount; ++d) {
     dims[d] = 0;
     binders[d] = -1;
@@ -155,6 +165,62 @@ static void addCompactStrides(Message &message, const DLTensor &tensor) {
   message.add("]");
 }
 
+/// False for a kind of memory that neither the CPU's nor CUDA's code reads.
+static bool locate(const DLDevice &device, Place &place) {
+  switch (static_cast<int32_t>(device.device_type)) {
+  case kDLCPU:
+  case GATE_DL_CUDA_HOST:
+    place = {false, 0};
+    return true;
+  case GATE_DL_CUDA:
+  case GATE_DL_CUDA_MANAGED:
+    place = {true, device.device_id};
+    return true;
+  default:
+    return false;
+  }
+}
+
+static void addPlace(Message &message, const Place &place) {
+  if (place.isCuda)
+    message.add("memory of cuda:%d", place.device);
+  else
+    message.add("CPU memory");
+}
+
+/// Known, with code for it, the same for all.
+int32_t ArgumentCheck::checkPlace(int32_t index, const DLTensor &tensor) {
+  Place found;
+  bool isKnown = locate(tensor.device, found);
+  bool hasCode = isKnown && (found.isCuda ? targets.hasCuda : targets.hasCpu);
+  if (hasCode && placed < 0) {
+    where = found;
+    placed = index;
+  }
+  if (hasCode && found.isCuda == where.isCuda && found.device == where.device)
+    return GATE_STATUS_OK;
+  Message message = start(index);
+  message.add("expected ");
+  if (hasCode) {
+    addPlace(message, where);
+    message.add(" like argument %s", function.arguments[placed].name);
+  } else {
+    message.add("%s%s%s", targets.hasCpu ? "CPU memory" : "",
+                targets.hasCpu && targets.hasCuda ? " or " : "",
+                targets.hasCuda ? "memory of a CUDA device" : "");
+  }
+  message.add(", got ");
+  if (isKnown)
+    addPlace(message, found);
+  else
+    message.add("device type %d",
+                static_cast<int32_t>(tensor.device.device_type));
+  if (isKnown && !hasCode)
+    message.add(": the library has no %s code, compile with %s",
+                found.isCuda ? "GPU" : "CPU", kBothTargets);
+  return GATE_STATUS_INVALID_ARGUMENT;
+}
+
 /// Strides, device, address. Sets the span.
 int32_t ArgumentCheck::checkLayout(int32_t index, const DLTensor &tensor) {
   const GateArgument &argument = function.arguments[index];
@@ -180,11 +246,8 @@ int32_t ArgumentCheck::checkLayout(int32_t index, const DLTensor &tensor) {
     }
     stride *= tensor.shape[i];
   }
-  if (static_cast<int32_t>(tensor.device.device_type) != kDLCPU) {
-    start(index).add("expected CPU memory, got device type %d",
-                     static_cast<int32_t>(tensor.device.device_type));
-    return GATE_STATUS_INVALID_ARGUMENT;
-  }
+  if (int32_t status = checkPlace(index, tensor))
+    return status;
   if (!tensor.data && span.bytes) {
     start(index).add("expected %" PRIu64 " bytes of data, got null",
                      span.bytes);
@@ -228,10 +291,7 @@ int32_t ArgumentCheck::checkTensor(int32_t index, const DLTensor *tensor) {
 void ArgumentCheck::useEmbedded(int32_t index) {
   const GateArgument &argument = function.arguments[index];
   spans[index].begin = reinterpret_cast<uintptr_t>(argument.embedded);
-  // Embedded parameters have static sizes that the compiler has checked.
-  if (!computeBytes(argument.shape, argument.rank, elementBytes(argument),
-                    spans[index].bytes))
-    spans[index].bytes = 0;
+  spans[index].bytes = embeddedBytes(argument);
 }
 
 static bool overlaps(const Span &a, const Span &b) {
@@ -322,8 +382,15 @@ int32_t ArgumentCheck::checkIndices(int32_t index, const DLTensor &tensor) {
 
 int32_t ArgumentCheck::checkWorkspace(const void *workspace, uint64_t bytes,
                                       uint64_t needed) {
-  constexpr uintptr_t kAlignment = 64;
+  const uintptr_t kAlignment = where.isCuda ? 256 : 64;
   static const char kStart[] = "argument workspace: ";
+  if (!workspace && needed) {
+    Message(function.name)
+        .add("%sexpected %" PRIu64 " bytes of memory of cuda:%d "
+             "(%s_workspace_bytes tells how many), got null",
+             kStart, needed, where.device, function.name);
+    return GATE_STATUS_INVALID_ARGUMENT;
+  }
   uintptr_t address = reinterpret_cast<uintptr_t>(workspace);
   if (bytes < needed) {
     Message(function.name)

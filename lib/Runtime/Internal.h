@@ -36,13 +36,28 @@ struct Span {
   uint64_t bytes;
 };
 
+/// The device whose code reads a tensor: the CPU, or a GPU by its number.
+struct Place {
+  bool isCuda;
+  int32_t device;
+};
+
+/// The kinds of device that a call may be on.
+struct Targets {
+  bool hasCpu;
+  bool hasCuda;
+};
+
+/// The flag that error messages advise.
+inline constexpr char kBothTargets[] = "--target=cpu,cuda:sm_90a";
+
 /// Checks the arguments of one call, in the order of the data table, and
-/// collects their addresses and the sizes of the named dims.
+/// collects their addresses, the sizes of the named dims and the call's place.
 class ArgumentCheck {
 public:
   /// `spans` has argumentCount entries; `dims` and `binders` dimCount.
-  ArgumentCheck(const GateFunction &function, Span *spans, int64_t *dims,
-                int32_t *binders);
+  ArgumentCheck(const GateFunction &function, Targets targets, Span *spans,
+                int64_t *dims, int32_t *binders);
 
   /// Null, element type, rank, shape, strides, device, alignment.
   int32_t checkTensor(int32_t index, const DLTensor *tensor);
@@ -53,19 +68,27 @@ public:
   int32_t checkOverlap();
   /// The elements of index data. Needs the tensor's own check.
   int32_t checkIndices(int32_t index, const DLTensor &tensor);
-  /// A workspace given by the caller, of `bytes` where `needed` are used.
+  /// A workspace given by the caller, of `bytes` where `needed` are used. On a
+  /// GPU it may be null when none is needed.
   int32_t checkWorkspace(const void *workspace, uint64_t bytes,
                          uint64_t needed);
+  /// Where the tensors are that were checked so far.
+  Place place() const { return where; }
 
 private:
   Message start(int32_t index) const;
   int32_t checkShape(int32_t index, const DLTensor &tensor);
   int32_t checkLayout(int32_t index, const DLTensor &tensor);
+  int32_t checkPlace(int32_t index, const DLTensor &tensor);
   int32_t failShape(int32_t index, const DLTensor &tensor,
                     int32_t position) const;
   bool mayShare(int32_t index, int32_t other) const;
 
   const GateFunction &function;
+  Targets targets;
+  Place where = {false, 0};
+  /// The argument that decided on `where`, or -1.
+  int32_t placed = -1;
   Span *spans;
   int64_t *dims;
   /// The argument that fixed the size of each dim, or -1.
@@ -77,9 +100,28 @@ inline bool isWritten(const GateArgument &argument) {
          argument.role == GATE_ROLE_NEXT_STATE;
 }
 
+/// Bytes of an embedded parameter.
+uint64_t embeddedBytes(const GateArgument &argument);
+
+/// The ABI version and the CPU.
+int32_t checkLibrary(const GateLibrary &library, const char *caller);
+
 /// GATE_STATUS_OK when this CPU and its system have every feature that the
 /// library was compiled for. The answer is kept for later calls.
 int32_t checkCpu(const GateLibrary &library, const char *caller);
+
+/// Queues a checked call on a GPU: copies of states, then the kernels. Fills
+/// `data`, one pointer per argument.
+int32_t callCuda(const GateLibrary &library, const GateFunction &function,
+                 int32_t device, const Span *spans, void **data,
+                 const int64_t *dims, void *workspace, void *stream);
+
+/// Queues zeros for the states of `function`.
+int32_t zeroCuda(const GateLibrary &library, const GateFunction &function,
+                 int32_t device, const Span *spans, void *stream);
+
+/// Takes everything off all GPUs, as closing the library does.
+void unloadCuda();
 
 } // namespace gate::runtime
 

@@ -11,6 +11,8 @@
 #include "Call.cpp"
 #include "Check.cpp"
 #include "Cpu.cpp"
+#include "Cuda.cpp"
+#include "CudaLoad.cpp"
 #include "Errors.cpp"
 #include "HalfFloats.cpp"
 #include "Threads.cpp"

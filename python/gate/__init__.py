@@ -9,21 +9,25 @@
 """Gate: a compiler for gated neural architectures."""
 
 from .runtime import (
+    DeviceError,
     GateError,
     InvalidArgument,
     InvalidData,
     Library,
     OutOfMemory,
     UnsupportedCpu,
+    UnsupportedDevice,
     load,
 )
 
 __all__ = [
+    "DeviceError",
     "GateError",
     "InvalidArgument",
     "InvalidData",
     "Library",
     "OutOfMemory",
     "UnsupportedCpu",
+    "UnsupportedDevice",
     "load",
 ]

@@ -18,12 +18,17 @@ Arrays are NumPy arrays or anything with ``__dlpack__`` in CPU memory. They are
 never copied, so they must be compact (``numpy.ascontiguousarray``). NumPy has
 no bfloat16: where the package ml_dtypes is installed its type is used,
 otherwise bfloat16 tensors are ``uint16`` arrays with the same bits.
+
+A library with GPU code also takes arrays of PyTorch, CuPy or JAX on one CUDA
+device. The work is queued on ``stream``, or else on the framework's current
+stream; what is not given is allocated by the arrays' framework.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import math
 import os
 import re
 from collections import namedtuple
@@ -32,12 +37,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .cuda import Gpu, device_of, framework_of
+
 try:
     from ml_dtypes import bfloat16 as _bfloat16
 except ImportError:
     _bfloat16 = np.uint16
 
 __all__ = [
+    "DeviceError",
     "Function",
     "GateError",
     "InvalidArgument",
@@ -45,10 +53,11 @@ __all__ = [
     "Library",
     "OutOfMemory",
     "UnsupportedCpu",
+    "UnsupportedDevice",
     "load",
 ]
 
-_ABI_VERSION = 1
+_ABI_VERSION = 2
 
 
 class GateError(Exception):
@@ -71,7 +80,22 @@ class OutOfMemory(GateError, MemoryError):  # noqa: N818
     """The library could not allocate its workspace."""
 
 
-_ERRORS = {1: InvalidArgument, 2: InvalidData, 3: UnsupportedCpu, 4: OutOfMemory}
+class UnsupportedDevice(GateError, RuntimeError):  # noqa: N818
+    """No driver, no such device, or a device that there is no code for."""
+
+
+class DeviceError(GateError, RuntimeError):
+    """The GPU's driver refused a load, a copy or a launch."""
+
+
+_ERRORS = {
+    1: InvalidArgument,
+    2: InvalidData,
+    3: UnsupportedCpu,
+    4: OutOfMemory,
+    5: UnsupportedDevice,
+    6: DeviceError,
+}
 
 # ===----------------------------------------------------------------------=== #
 # Tensors
@@ -131,7 +155,9 @@ def _type_code(dtype: np.dtype, expected: str) -> int:
 class _View:
     """A DLTensor and whatever keeps its memory alive."""
 
-    def __init__(self, value: Any, expected: str, written: bool) -> None:
+    def __init__(
+        self, value: Any, expected: str, written: bool, gpu: Gpu | None = None
+    ) -> None:
         if not isinstance(value, np.ndarray) and not hasattr(value, "__dlpack__"):
             if written:
                 raise TypeError(
@@ -145,7 +171,11 @@ class _View:
                 raise ValueError("expected an array to write to, got a read-only one")
             self._from_numpy(value, expected)
         else:
-            self._from_dlpack(value)
+            if written and framework_of(value) in ("jax", "jaxlib"):
+                raise TypeError(
+                    "expected an array to write to, got one of JAX, which are immutable"
+                )
+            self._from_dlpack(value, gpu)
 
     def _from_numpy(self, array: np.ndarray, expected: str) -> None:
         rank, size = array.ndim, array.itemsize
@@ -165,10 +195,21 @@ class _View:
         )
         self.address = ctypes.addressof(self._tensor)
 
-    def _from_dlpack(self, value: Any) -> None:
+    def _from_dlpack(self, value: Any, gpu: Gpu | None) -> None:
         # The capsule stays ours, so its own destructor frees the tensor.
-        self._capsule = value.__dlpack__()
+        if gpu is not None and device_of(value) is not None:
+            self._capsule = value.__dlpack__(stream=gpu.awaited(value))
+        else:
+            self._capsule = value.__dlpack__()
         self.address = _capsule_pointer(self._capsule)
+
+    def memory(self) -> tuple[int, int]:
+        """Address and size in bytes of the data."""
+        tensor = _DLTensor.from_address(self.address)
+        bytes_each = (tensor.dtype.bits * tensor.dtype.lanes + 7) // 8
+        return (tensor.data or 0) + tensor.byte_offset, bytes_each * math.prod(
+            self.shape
+        )
 
 
 def _capsule_pointer(capsule: Any) -> int:
@@ -186,9 +227,12 @@ class _Tensor(NamedTuple):
     type: str
     shape: tuple[int | str, ...]
 
-    def allocate(self, dims: Mapping[str, int]) -> np.ndarray:
+    def allocate(self, dims: Mapping[str, int], gpu: Gpu | None = None) -> Any:
         sizes = [s if isinstance(s, int) else dims.get(s, 0) for s in self.shape]
-        return np.empty([max(s, 0) for s in sizes], dtype=_DTYPES[self.type])
+        sizes = [max(s, 0) for s in sizes]
+        if gpu is not None:
+            return gpu.empty(sizes, self.type, _DTYPES[self.type])
+        return np.empty(sizes, dtype=_DTYPES[self.type])
 
     def bind(self, shape: tuple[int, ...], dims: dict[str, int]) -> None:
         """Learns the sizes of the dims; the library finds what disagrees."""
@@ -221,6 +265,10 @@ class Function:
     what is not given is allocated. Passing the same arrays as ``state`` and
     ``next_state`` updates them in place. Returns a named tuple of the outputs
     and, if there is one, the next ``state`` as a dict.
+
+    On a GPU ``stream`` is an integer or a stream of PyTorch or CuPy, and
+    ``workspace`` an array of at least ``workspace_bytes`` bytes. The call
+    returns before its work is done.
     """
 
     def __init__(self, library: Library, description: dict[str, Any]) -> None:
@@ -236,11 +284,15 @@ class Function:
         self._call.argtypes = [ctypes.c_void_p] * (len(self._groups) + 1) + [
             ctypes.c_size_t
         ]
+        #: What the C functions take after all else: a stream, or nothing.
+        self._takes_stream: bool = library.signature.get("takes_stream", False)
+        if self._takes_stream:
+            self._call.argtypes += [ctypes.c_void_p]
         self._workspace = library._symbol(description["workspace_symbol"])
         self._init_state = None
         if "init_state_symbol" in description:
             self._init_state = library._symbol(description["init_state_symbol"])
-            self._init_state.argtypes = [ctypes.c_void_p]
+            self._init_state.argtypes = [ctypes.c_void_p] * (1 + self._takes_stream)
         singles = [
             self._tensors[g["members"][0]]
             for g in self._groups
@@ -283,11 +335,18 @@ class Function:
         state: Mapping[str, Any] | None = None,
         next_state: Mapping[str, Any] | None = None,
         out: Any = None,
+        workspace: Any = None,
+        stream: Any = None,
         **named: Any,
     ) -> Any:
         given = self._given(inputs, parameters, state, next_state, out, named)
-        views, pointers, _kept = self._prepare(given)
-        self._library._check(self._call(*pointers, None, 0))
+        gpu = self._find_gpu(given, stream)
+        views, pointers, _kept = self._prepare(given, gpu)
+        if gpu is None and workspace is None:
+            _room, start, size = None, None, 0
+        else:
+            _room, start, size = self._workspace_for(views, gpu, workspace)
+        self._library._check(self._call(*pointers, start, size, *self._stream(gpu)))
         return self._results(views)
 
     def bind(
@@ -297,6 +356,8 @@ class Function:
         state: Mapping[str, Any] | None = None,
         next_state: Mapping[str, Any] | None = None,
         out: Any = None,
+        workspace: Any = None,
+        stream: Any = None,
         **named: Any,
     ) -> Callable[[], None]:
         """A call of no arguments on these arrays, with its own workspace.
@@ -305,20 +366,54 @@ class Function:
         must be given; the arrays must keep their memory.
         """
         given = self._given(inputs, parameters, state, next_state, out, named)
-        views, pointers, kept = self._prepare(given)
-        dims: dict[str, int] = {}
-        for position, view in views.items():
-            self._tensors[position].bind(view.shape, dims)
-        size = self.workspace_bytes(**{d: dims[d] for d in self.dims})
-        room = np.empty(size + 64, np.uint8)
-        start = room.ctypes.data + -room.ctypes.data % 64
+        gpu = self._find_gpu(given, stream)
+        views, pointers, kept = self._prepare(given, gpu)
+        room, start, size = self._workspace_for(views, gpu, workspace)
+        arguments = (*pointers, start, size, *self._stream(gpu))
         call, check = self._call, self._library._check
 
         def run() -> None:
-            check(call(*pointers, start, size))
+            check(call(*arguments))
 
         run.kept = (views, kept, room)  # type: ignore[attr-defined]
         return run
+
+    def _find_gpu(self, given: dict[str, dict[str, Any]], stream: Any) -> Gpu | None:
+        if not self._takes_stream:
+            if stream is not None:
+                raise TypeError(
+                    f"{self.name}() takes no stream: the library has no GPU code"
+                )
+            return None
+        return Gpu.find((v for group in given.values() for v in group.values()), stream)
+
+    def _stream(self, gpu: Gpu | None) -> tuple[int | None, ...]:
+        """The last argument of the C functions, or none."""
+        if not self._takes_stream:
+            return ()
+        return (gpu.stream if gpu is not None else None,)
+
+    def _workspace_for(
+        self, views: dict[int, _View], gpu: Gpu | None, given: Any
+    ) -> tuple[Any, int | None, int]:
+        """A workspace for a call on these arrays, its address and its size."""
+        if given is not None:
+            view = _View(given, "uint8", written=True, gpu=gpu)
+            return (view, *view.memory())
+        dims: dict[str, int] = {}
+        for position, view in views.items():
+            self._tensors[position].bind(view.shape, dims)
+        size = self.workspace_bytes(**{d: dims.get(d, 0) for d in self.dims})
+        if gpu is None:
+            room = np.empty(size + 64, np.uint8)
+            return room, room.ctypes.data + -room.ctypes.data % 64, size
+        if size == 0:
+            return None, None, 0
+        # Their allocators align to 256 bytes or more.
+        view = _View(
+            gpu.empty([size], "uint8", np.uint8), "uint8", written=True, gpu=gpu
+        )
+        return (view, *view.memory())
 
     def _given(
         self,
@@ -395,7 +490,7 @@ class Function:
             )
 
     def _prepare(
-        self, given: dict[str, dict[str, Any]]
+        self, given: dict[str, dict[str, Any]], gpu: Gpu | None = None
     ) -> tuple[dict[int, _View], list[Any], list[Any]]:
         """Views of all tensors by position, arguments, and what they point to."""
         views: dict[int, _View] = {}
@@ -407,10 +502,10 @@ class Function:
             if value is None:
                 if not written:
                     continue
-                value = tensor.allocate(dims)
+                value = tensor.allocate(dims, gpu)
             try:
-                view = views[position] = _View(value, tensor.type, written)
-            except (TypeError, ValueError) as error:
+                view = views[position] = _View(value, tensor.type, written, gpu)
+            except (BufferError, TypeError, ValueError) as error:
                 raise type(error)(
                     f"{self.name}(): {tensor.role} {tensor.name}: {error}"
                 ) from None
@@ -436,20 +531,30 @@ class Function:
         self._library._check(self._workspace(*sizes, ctypes.byref(size)))
         return size.value
 
-    def init_state(self, **dims: int) -> dict[str, np.ndarray]:
-        """A new state from before the first step, at these sizes."""
+    def init_state(
+        self, *, like: Any = None, stream: Any = None, **dims: int
+    ) -> dict[str, Any]:
+        """A new state from before the first step, at these sizes.
+
+        It is on the GPU of the array ``like``, or in NumPy arrays.
+        """
         group = self._group("state")
         if self._init_state is None or group is None:
             raise TypeError(f"{self.name}() has no state")
         tensors = [None if m is None else self._tensors[m] for m in group["members"]]
         used = {d for t in tensors if t for d in t.shape if isinstance(d, str)}
         self._expect_dims(dims, tuple(d for d in self.dims if d in used))
-        values = {t.name: t.allocate(dims) for t in tensors if t}
-        views = [_View(values[t.name], t.type, True) if t else None for t in tensors]
+        gpu = self._find_gpu({"like": {"like": like}}, stream)
+        values = {t.name: t.allocate(dims, gpu) for t in tensors if t}
+        views = [
+            _View(values[t.name], t.type, True, gpu) if t else None for t in tensors
+        ]
         struct = (ctypes.c_void_p * len(views))(
             *(v.address if v else None for v in views)
         )
-        self._library._check(self._init_state(ctypes.addressof(struct)))
+        self._library._check(
+            self._init_state(ctypes.addressof(struct), *self._stream(gpu))
+        )
         return values
 
     def _expect_dims(self, given: Mapping[str, int], dims: tuple[str, ...]) -> None:
@@ -530,7 +635,26 @@ class Library:
                 (self._last_error() or b"").decode(errors="replace")
             )
 
-    def init_state(self, **dims: int) -> dict[str, np.ndarray]:
+    def cuda_load(self, device: int = 0) -> None:
+        """Loads the library on a GPU, which its first call there does otherwise."""
+        self._on_device("cuda_load", device)
+
+    def cuda_status(self, device: int = 0) -> None:
+        """Waits for a GPU. Raises InvalidData when kernels met indices out of range.
+
+        Or DeviceError, when work on the device has failed.
+        """
+        self._on_device("cuda_status", device)
+
+    def _on_device(self, name: str, device: int) -> None:
+        if not self.signature.get("takes_stream", False):
+            raise UnsupportedDevice(
+                f"{self.path}: has no GPU code: compile with --target=cpu,cuda:sm_90a"
+            )
+        function = self._symbol(f"{self.prefix}_{name}")
+        self._check(function(ctypes.c_int32(device)))
+
+    def init_state(self, **options: Any) -> dict[str, Any]:
         """A new state, for libraries whose functions share one kind of state."""
         stateful = [f for f in self.signature["functions"] if "init_state_symbol" in f]
         if not stateful:
@@ -540,7 +664,7 @@ class Library:
             raise TypeError(
                 f"states differ between functions: use init_state of one of {names}"
             )
-        return self.functions[stateful[0]["name"]].init_state(**dims)
+        return self.functions[stateful[0]["name"]].init_state(**options)
 
     @property
     def version(self) -> str:

@@ -57,7 +57,12 @@ OK, INVALID_ARGUMENT, INVALID_DATA = 0, 1, 2
 PREFIX = "calls_forward: argument "
 
 INT, UINT, FLOAT, OPAQUE, BFLOAT, COMPLEX, BOOL = 0, 1, 2, 3, 4, 5, 6
-CUDA, CUDA_HOST = 2, 3
+CUDA, METAL, CUDA_MANAGED = 2, 8, 13
+#: What a library without GPU code says of GPU memory, after "expected ".
+NO_GPU_CODE = (
+    "CPU memory, got memory of cuda:0: the library has no GPU code, "
+    "compile with --target=cpu,cuda:sm_90a"
+)
 
 
 @dataclass(frozen=True)
@@ -359,11 +364,14 @@ def strides() -> Iterator[Malformed]:
 def places() -> Iterator[Malformed]:
     """Device, alignment and addresses."""
     for a in ARGUMENTS:
-        for device in (0, CUDA, CUDA_HOST, -1):
+        for device in (0, METAL, -1, CUDA, CUDA_MANAGED):
+            message = f"CPU memory, got device type {device}"
+            if device in (CUDA, CUDA_MANAGED):
+                message = NO_GPU_CODE
             yield Malformed(
                 f"device-{device}-{a.name}",
                 on_tensor(a.name, device=device),
-                f"{a.name}: expected CPU memory, got device type {device}",
+                f"{a.name}: expected {message}",
             )
         size = a.bits // 8
         for shift in (1, size // 2):

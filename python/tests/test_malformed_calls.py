@@ -238,7 +238,7 @@ WRONG_STATES = {
         {"strides": [16, 16, 1, 4]},
         "compact row-major strides [16, 16, 4, 1], got [16, 16, 1, 4]",
     ),
-    "device": ({"device": table.CUDA}, "CPU memory, got device type 2"),
+    "device": ({"device": table.CUDA}, table.NO_GPU_CODE),
     "null-data": ({"data": 0}, "128 bytes of data, got null"),
     "offset": (
         {"byte_offset": 2**64 - 4},

@@ -79,6 +79,10 @@ struct GateArgument {
   const void *embedded;
 };
 
+/// A 32-bit word in the global memory of an image, at first 0, that kernels set
+/// when they meet index data out of range. An image may lack it.
+#define GATE_CUDA_STATUS_SYMBOL "gate_cuda_status"
+
 /// The kernels of a library compiled for one kind of GPU.
 struct GateCudaImage {
   /// As in "sm_90a"; for messages.
@@ -127,13 +131,16 @@ struct GateFunction {
   const char *const *dims;
   /// The compiled code. `data` has one pointer per argument (states and their
   /// next states both point to the next state's buffer), `dims` one size per
-  /// dim name, `workspace` is 64-byte aligned and as large as asked for.
+  /// dim name, `workspace` is 64-byte aligned and as large as asked for. Null
+  /// without a CPU target, as `workspaceBytes` is.
   void (*body)(void *const *data, const int64_t *dims, void *workspace);
   /// Bytes of workspace that `body` needs at these sizes.
   int64_t (*workspaceBytes)(const int64_t *dims);
   /// The same for tensors on a GPU: computes grids and calls
-  /// gate_rt_cuda_launch for each kernel, reads no device memory. Null without
-  /// a GPU target, as `body` and `workspaceBytes` are without a CPU target.
+  /// gate_rt_cuda_launch for each kernel, reads no device memory. `data` and
+  /// `workspace` are addresses on the device, of embedded parameters too; the
+  /// workspace is 256-byte aligned, or null when none is needed. Null without a
+  /// GPU target, as `launchWorkspaceBytes` is.
   void (*launch)(void *const *data, const int64_t *dims, void *workspace,
                  struct GateLaunch *launch);
   int64_t (*launchWorkspaceBytes)(const int64_t *dims);
@@ -157,24 +164,29 @@ struct GateLibrary {
 
 /// Checks every argument, then runs the body. `groups` has groupCount
 /// pointers: to a DLTensor, or to a struct of DLTensor pointers. All tensors
-/// are on the CPU, or all on one GPU. On the CPU a null `workspace` makes the
+/// are on the CPU, or all on one GPU (CUDA's pinned host memory is the CPU's,
+/// its managed memory the GPU's). On the CPU a null `workspace` makes the
 /// runtime allocate one for the length of the call. On a GPU the workspace is
 /// device memory that the caller gives; the call queues work on `stream` (a
 /// CUstream, null for the default one) and returns: it allocates nothing,
-/// waits for nothing and reads no device memory.
-/// Returns a GateStatus; on failure nothing has been written.
+/// waits for nothing and reads no device memory, once the library is loaded
+/// there (gate_rt_cuda_load).
+/// Returns a GateStatus; on failure nothing has been written, except that a
+/// launch that fails on a GPU leaves those before it in the stream.
 int32_t gate_rt_call(const struct GateLibrary *library,
                      const struct GateFunction *function,
                      const void *const *groups, void *workspace,
                      size_t workspaceBytes, void *stream);
 
 /// Fills every GATE_ROLE_STATE argument of `function` with zeros after
-/// checking it; `state` is the struct of DLTensor pointers.
+/// checking it; `state` is the struct of DLTensor pointers. On a GPU the zeros
+/// are queued on `stream`.
 int32_t gate_rt_init_state(const struct GateLibrary *library,
                            const struct GateFunction *function,
-                           const void *state);
+                           const void *state, void *stream);
 
-/// Bytes of workspace at the given sizes, one per dim of the function.
+/// Bytes of workspace at the given sizes, one per dim of the function: enough
+/// for every target of the library.
 int32_t gate_rt_workspace(const struct GateLibrary *library,
                           const struct GateFunction *function,
                           const int64_t *dims, size_t *bytes);
@@ -217,8 +229,9 @@ void gate_rt_cuda_launch(struct GateLaunch *launch, int32_t kernel,
                          void **arguments);
 
 /// Makes the library ready on GPU number `device`: opens the driver, loads the
-/// kernels. The first call on a device does the same; a program that captures
-/// CUDA graphs or counts microseconds does it before.
+/// kernels, copies embedded parameters. The first call on a device does the
+/// same; a program that captures CUDA graphs or counts microseconds does it
+/// before. A load that failed is tried again by the next call.
 int32_t gate_rt_cuda_load(const struct GateLibrary *library, int32_t device);
 
 /// Waits for GPU number `device` and returns GATE_STATUS_INVALID_DATA when a

@@ -52,8 +52,15 @@ typedef struct {
 
 #endif
 
-/// The type codes of DLPack that Gate uses, under names of its own so that they
-/// cannot clash with DLPack's header.
+/// The device types and type codes of DLPack that Gate uses, under names of its
+/// own so that they cannot clash with DLPack's header.
+enum GateDeviceType {
+  GATE_DL_CUDA = 2,
+  /// Pinned memory of the host, which the CPU reads.
+  GATE_DL_CUDA_HOST = 3,
+  /// Memory that the driver moves between host and GPU.
+  GATE_DL_CUDA_MANAGED = 13,
+};
 enum GateTypeCode {
   GATE_DL_INT = 0,
   GATE_DL_UINT = 1,

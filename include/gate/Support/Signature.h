@@ -93,6 +93,12 @@ struct LibrarySignature {
   /// The GPU part; no image: none.
   std::vector<CudaImage> images;
   std::vector<CudaKernel> kernels;
+  /// Whether calls take a stream and tensors on a GPU.
+  bool hasCuda() const { return !images.empty(); }
+  /// Whether calls take tensors on the CPU.
+  bool hasCpu() const {
+    return functions.empty() || !functions.front().bodySymbol.empty();
+  }
   /// Of the compiler: "gate 0.1.0 (LLVM 22.1.8)".
   std::string compiler;
 };

@@ -59,6 +59,7 @@ private:
                              ArrayRef<std::string> groups, bool hasCode);
   Constant *addCallTable(size_t index);
   Constant *addInitStateTable(size_t index);
+  Constant *addCudaTable();
 
   // Functions.
   Function *declareRuntime(StringRef name, Type *result,
@@ -71,6 +72,7 @@ private:
   void addCall(size_t index, Constant *table);
   void addWorkspaceQuery(size_t index, Constant *table);
   void addInitState(size_t index);
+  void addDeviceFunction(StringRef name, StringRef runtimeName);
 
   Module &module;
   LLVMContext &context;
@@ -173,18 +175,23 @@ Constant *EntryPointBuilder::addFunctionTable(StringRef name,
     argumentTable = addConstant(ConstantArray::get(
         ArrayType::get(arguments.front()->getType(), arguments.size()),
         arguments));
-  Constant *body = null(), *workspace = null();
-  if (hasCode) {
-    body = declareRuntime(function.bodySymbol, Type::getVoidTy(context),
-                          {pointer, pointer, pointer});
-    workspace = declareRuntime(function.workspaceSymbol, i64, {pointer});
-  }
+  // A function that no target of the library needs has no symbol.
+  auto code = [&](StringRef symbol, Type *result,
+                  ArrayRef<Type *> parameters) -> Constant * {
+    if (!hasCode || symbol.empty())
+      return null();
+    return declareRuntime(symbol, result, parameters);
+  };
+  Type *none = Type::getVoidTy(context);
   return addConstant(ConstantStruct::getAnon(
       {addString(name), number(i32, static_cast<int64_t>(arguments.size())),
        number(i32, static_cast<int64_t>(groups.size())),
        number(i32, static_cast<int64_t>(function.dims.size())),
-       addStrings(groups), argumentTable, addStrings(function.dims), body,
-       workspace, null(), null()}));
+       addStrings(groups), argumentTable, addStrings(function.dims),
+       code(function.bodySymbol, none, {pointer, pointer, pointer}),
+       code(function.workspaceSymbol, i64, {pointer}),
+       code(function.launchSymbol, none, {pointer, pointer, pointer, pointer}),
+       code(function.launchWorkspaceSymbol, i64, {pointer})}));
 }
 
 /// The table of an exported function.
@@ -224,6 +231,41 @@ Constant *EntryPointBuilder::addInitStateTable(size_t index) {
   }
   return addFunctionTable(layout.functions[index].initStateSymbol, function,
                           arguments, {"state"}, /*hasCode=*/false);
+}
+
+/// A GateCudaModule, or null.
+Constant *EntryPointBuilder::addCudaTable() {
+  if (!library.hasCuda())
+    return null();
+  SmallVector<Constant *> images, kernels;
+  for (const CudaImage &image : library.images) {
+    Constant *ptx =
+        addConstant(ConstantDataArray::getString(context, image.ptx), Align(1));
+    // An ELF file, which is read in place.
+    Constant *cubin =
+        image.cubin.empty()
+            ? null()
+            : addConstant(ConstantDataArray::getRaw(image.cubin,
+                                                    image.cubin.size(), i8),
+                          Align(64));
+    images.push_back(ConstantStruct::getAnon(
+        {addString(image.target), number(i32, image.major),
+         number(i32, image.minor), number(i32, image.isExact), ptx, cubin}));
+  }
+  for (const CudaKernel &kernel : library.kernels)
+    kernels.push_back(ConstantStruct::getAnon(
+        {addString(kernel.name), number(i32, kernel.threads),
+         number(i32, kernel.sharedBytes)}));
+  auto addTable = [&](ArrayRef<Constant *> entries) {
+    if (entries.empty())
+      return null();
+    return addConstant(ConstantArray::get(
+        ArrayType::get(entries.front()->getType(), entries.size()), entries));
+  };
+  return addConstant(ConstantStruct::getAnon(
+      {number(i32, static_cast<int64_t>(images.size())),
+       number(i32, static_cast<int64_t>(kernels.size())), addTable(images),
+       addTable(kernels)}));
 }
 
 //===----------------------------------------------------------------------===//
@@ -285,6 +327,8 @@ void EntryPointBuilder::addCall(size_t index, Constant *table) {
   const FunctionLayout &call = layout.functions[index];
   SmallVector<Type *> parameters(call.groups.size() + 1, pointer);
   parameters.push_back(i64);
+  if (library.hasCuda())
+    parameters.push_back(pointer);
   Function *function = addExported(call.symbol, i32, parameters);
   SmallVector<Value *> groups;
   for (size_t i = 0; i < call.groups.size(); ++i) {
@@ -293,13 +337,16 @@ void EntryPointBuilder::addCall(size_t index, Constant *table) {
   }
   Value *workspace = function->getArg(call.groups.size());
   Value *workspaceBytes = function->getArg(call.groups.size() + 1);
+  Value *stream = library.hasCuda()
+                      ? static_cast<Value *>(function->args().end() - 1)
+                      : null();
   IRBuilder<> builder(&function->getEntryBlock());
   Value *array = packValues(builder, pointer, groups);
   Function *runtime = declareRuntime(
       "gate_rt_call", i32, {pointer, pointer, pointer, pointer, i64, pointer});
   builder.CreateRet(
       builder.CreateCall(runtime, {libraryTable, table, array, workspace,
-                                   workspaceBytes, null()}));
+                                   workspaceBytes, stream}));
 }
 
 void EntryPointBuilder::addWorkspaceQuery(size_t index, Constant *table) {
@@ -322,12 +369,27 @@ void EntryPointBuilder::addInitState(size_t index) {
   const FunctionLayout &call = layout.functions[index];
   if (call.initStateSymbol.empty() || module.getFunction(call.initStateSymbol))
     return;
-  Function *function = addExported(call.initStateSymbol, i32, {pointer});
+  SmallVector<Type *> parameters(library.hasCuda() ? 2 : 1, pointer);
+  Function *function = addExported(call.initStateSymbol, i32, parameters);
+  Value *stream =
+      library.hasCuda() ? static_cast<Value *>(function->getArg(1)) : null();
   IRBuilder<> builder(&function->getEntryBlock());
-  Function *runtime =
-      declareRuntime("gate_rt_init_state", i32, {pointer, pointer, pointer});
-  builder.CreateRet(builder.CreateCall(
-      runtime, {libraryTable, addInitStateTable(index), function->getArg(0)}));
+  Function *runtime = declareRuntime("gate_rt_init_state", i32,
+                                     {pointer, pointer, pointer, pointer});
+  builder.CreateRet(
+      builder.CreateCall(runtime, {libraryTable, addInitStateTable(index),
+                                   function->getArg(0), stream}));
+}
+
+/// A function of a device's number that asks the runtime about this library.
+void EntryPointBuilder::addDeviceFunction(StringRef name,
+                                          StringRef runtimeName) {
+  Function *function =
+      addExported(library.prefix + "_" + name.str(), i32, {i32});
+  IRBuilder<> builder(&function->getEntryBlock());
+  Function *runtime = declareRuntime(runtimeName, i32, {pointer, i32});
+  builder.CreateRet(
+      builder.CreateCall(runtime, {libraryTable, function->getArg(0)}));
 }
 
 void EntryPointBuilder::build() {
@@ -337,7 +399,7 @@ void EntryPointBuilder::build() {
   libraryTable = cast<GlobalVariable>(addConstant(ConstantStruct::getAnon(
       {number(i32, GATE_ABI_VERSION),
        number(i32, static_cast<int64_t>(tables.size())), addPointers(tables),
-       addString(library.cpuFeatures), null()})));
+       addString(library.cpuFeatures), addCudaTable()})));
   for (size_t i = 0; i < library.functions.size(); ++i) {
     addCall(i, tables[i]);
     addWorkspaceQuery(i, tables[i]);
@@ -349,6 +411,10 @@ void EntryPointBuilder::build() {
   addForward("num_threads", "gate_rt_num_threads", i32, {});
   addForward("set_parallel_for", "gate_rt_set_parallel_for", i32,
              {pointer, pointer});
+  if (library.hasCuda()) {
+    addDeviceFunction("cuda_load", "gate_rt_cuda_load");
+    addDeviceFunction("cuda_status", "gate_rt_cuda_status");
+  }
   addConstantFunction("signature", addString(printSignatureJson(library)));
   addConstantFunction("version", addString(library.compiler));
   addConstantFunction("abi_version", number(i32, GATE_ABI_VERSION));

@@ -248,10 +248,12 @@ static std::vector<Group> collectGroups(const FunctionSignature &function) {
   return groups;
 }
 
-static void nameTensors(const FunctionSignature &function,
+static void nameTensors(const FunctionSignature &function, bool hasStream,
                         std::vector<Group> &groups) {
   llvm::StringSet<> names, identifiers = {"parameters", "state", "next_state",
                                           "workspace", "workspace_bytes"};
+  if (hasStream)
+    identifiers.insert("stream");
   for (Group &group : groups) {
     if (group.kind != GroupKind::Tensor)
       continue;
@@ -360,7 +362,7 @@ LibraryLayout gate::computeLayout(const LibrarySignature &library) {
     entry.symbol = library.prefix + "_" + function.name;
     entry.workspaceSymbol = entry.symbol + "_workspace_bytes";
     entry.groups = collectGroups(function);
-    nameTensors(function, entry.groups);
+    nameTensors(function, library.hasCuda(), entry.groups);
     llvm::StringSet<> taken = {"bytes"};
     for (const std::string &dim : function.dims)
       entry.dims.push_back(makeUnique(dim, taken));
@@ -387,10 +389,15 @@ gate::exportedSymbols(const LibrarySignature &library) {
         initStates.insert(function.initStateSymbol).second)
       symbols.push_back(function.initStateSymbol);
   }
-  for (const char *name :
-       {"status_string", "last_error", "set_num_threads", "num_threads",
-        "set_parallel_for", "signature", "version", "abi_version"})
-    symbols.push_back(library.prefix + "_" + name);
+  auto add = [&](std::initializer_list<const char *> names) {
+    for (const char *name : names)
+      symbols.push_back(library.prefix + "_" + name);
+  };
+  add({"status_string", "last_error", "set_num_threads", "num_threads",
+       "set_parallel_for"});
+  if (library.hasCuda())
+    add({"cuda_load", "cuda_status"});
+  add({"signature", "version", "abi_version"});
   return symbols;
 }
 
@@ -401,6 +408,8 @@ gate::findNameConflict(const LibrarySignature &library) {
     names.push_back(layout.identifier);
   for (const char *name : {"status", "parallel_for", "tensor"})
     names.push_back(library.prefix + "_" + name);
+  if (library.hasCuda())
+    names.push_back(library.prefix + "_on_cuda");
   llvm::StringSet<> taken;
   for (const std::string &name : names)
     if (!taken.insert(name).second)

@@ -46,6 +46,7 @@ private:
   void printFunctionComment(size_t index);
   void printWorkspaceQuery(size_t index);
   void printInitState(size_t index, llvm::StringSet<> &printed);
+  void printCudaFunctions();
   void printLibraryFunctions();
 
   /// Prints `lines` with every "@" as the prefix and "^" as the prefix in
@@ -118,10 +119,28 @@ void HeaderPrinter::printIntroduction() {
   if (!library.cpuFeatures.empty())
     stream << " * Needs a CPU with " << commentText(library.cpuFeatures)
            << ".\n";
-  printText(R"( *
+  for (const CudaImage &image : library.images)
+    stream << " * Has code for CUDA devices of " << commentText(image.target)
+           << (image.isExact ? ".\n" : " and later.\n");
+  if (!library.hasCuda())
+    printText(R"( *
  * Tensors are passed as DLPack's DLTensor: in CPU memory, compact row-major
  * (strides null, or as for compact data), aligned to their element type.
- * Comments give element type and shape of every tensor. A name in a shape, such
+)");
+  else if (library.hasCpu())
+    printText(R"( *
+ * Tensors are passed as DLPack's DLTensor: compact row-major (strides null, or
+ * as for compact data), aligned to their element type. All tensors of a call
+ * are in CPU memory, or all on one CUDA device: see "GPUs" below.
+)");
+  else
+    printText(R"( *
+ * Tensors are passed as DLPack's DLTensor: compact row-major (strides null, or
+ * as for compact data), aligned to their element type. All tensors of a call
+ * are on one CUDA device: see "GPUs" below.
+)");
+  printText(
+      R"( * Comments give element type and shape of every tensor. A name in a shape, such
  * as B, stands for a size that the caller chooses; within one call the same
  * name means the same size everywhere. bool is one byte, 0 or 1.
  *
@@ -134,7 +153,23 @@ void HeaderPrinter::printIntroduction() {
  * All functions may be called from any thread, also at the same time, as long
  * as no call writes what another one uses. The library keeps no tensor after a
  * call has returned. Sizes in bytes are named so; other sizes count elements.
- */
+)");
+  if (library.hasCuda())
+    printText(R"( *
+ * GPUs. A call on a CUDA device checks its arguments, queues its work on
+ * `stream` and returns; outputs are there when the stream has come to them.
+ * `stream` is a CUstream or cudaStream_t of the device's primary context, which
+ * the CUDA runtime and frameworks use too; null is the default stream. Until
+ * the work is done, data and workspace must live, and nobody else may write
+ * them; DLTensors, their shapes and structs are free when the call returns.
+ * The workspace is memory of the device, and must be given where the query says
+ * more than 0. A call allocates nothing, waits for nothing and may be captured
+ * in a CUDA graph, once @_cuda_load or an earlier call has loaded the
+ * library on the device. Several threads may call, on several devices. Index
+ * data is not checked before: kernels clamp it, and @_cuda_status() tells.
+ * A launch that fails leaves the work queued before it in the stream.
+)");
+  printText(R"( */
 
 #ifndef ^_H
 #define ^_H
@@ -197,10 +232,14 @@ typedef enum {
   ^_STATUS_INVALID_DATA = 2,
   /* This CPU lacks a feature that the library was compiled for. */
   ^_STATUS_UNSUPPORTED_CPU = 3,
-  ^_STATUS_OUT_OF_MEMORY = 4
-} @_status;
-
-)");
+  ^_STATUS_OUT_OF_MEMORY = 4)");
+  if (library.hasCuda())
+    printText(R"(,
+  /* No driver, no such device, or a device that the library has no code for. */
+  ^_STATUS_UNSUPPORTED_DEVICE = 5,
+  /* The driver refused a load, a copy or a launch, or work on it failed. */
+  ^_STATUS_DEVICE_ERROR = 6)");
+  printText("\n} @_status;\n\n");
 }
 
 void HeaderPrinter::printStruct(const StructLayout &structLayout) {
@@ -258,6 +297,15 @@ static inline DLTensor @_tensor(void *data, uint8_t code, uint8_t bits,
            << prefix << "_tensor(data, " << int(info.code) << ", "
            << int(info.bits) << ", rank, shape);\n}\n";
   }
+  if (library.hasCuda())
+    printText(
+        R"(/* The same tensor, with `data` on CUDA device number `device`. */
+static inline DLTensor @_on_cuda(DLTensor tensor, int32_t device) {
+  tensor.device.device_type = 2; /* kDLCUDA */
+  tensor.device.device_id = device;
+  return tensor;
+}
+)");
   stream << "\n";
 }
 
@@ -302,12 +350,22 @@ void HeaderPrinter::printFunctionComment(size_t index) {
   stream << "/*\n * Runs `" << commentText(function.name) << "`.\n *\n";
   for (const Group &group : call.groups)
     printLine(group.identifier, describeGroup(group, function, layout));
-  printLine("workspace",
-            "null (allocated for the length of the call), or 64-byte");
-  printLine("", "aligned memory that nothing else uses meanwhile");
+  if (library.hasCpu()) {
+    printLine("workspace",
+              "null (allocated for the length of the call), or 64-byte");
+    printLine("", "aligned memory that nothing else uses meanwhile");
+  }
+  if (library.hasCuda()) {
+    printLine(library.hasCpu() ? "" : "workspace",
+              library.hasCpu() ? "On a GPU: 256-byte aligned memory of the"
+                               : "256-byte aligned memory of the");
+    printLine("", "device; null only where none is needed");
+  }
   printLine("workspace_bytes", "its size, at least what");
   printLine("", call.workspaceSymbol + " says;");
   printLine("", "not looked at when workspace is null");
+  if (library.hasCuda())
+    printLine("stream", "where a GPU's work is queued; null: default stream");
   stream << " *\n";
   size_t embedded =
       llvm::count_if(function.tensors, [](const TensorSignature &tensor) {
@@ -317,8 +375,10 @@ void HeaderPrinter::printFunctionComment(size_t index) {
     stream << " * Weights that are part of the library and not passed: "
            << embedded << ".\n";
   printText(" * Errors: ^_STATUS_INVALID_ARGUMENT, ^_STATUS_INVALID_DATA,\n"
-            " * ^_STATUS_UNSUPPORTED_CPU, ^_STATUS_OUT_OF_MEMORY.\n"
-            " */\n");
+            " * ^_STATUS_UNSUPPORTED_CPU, ^_STATUS_OUT_OF_MEMORY");
+  if (library.hasCuda())
+    printText(",\n * ^_STATUS_UNSUPPORTED_DEVICE, ^_STATUS_DEVICE_ERROR");
+  printText(".\n */\n");
 }
 
 /// Prints "type name(a, b);" with one argument a line where it gets long.
@@ -349,6 +409,8 @@ void HeaderPrinter::printFunction(size_t index) {
   }
   parameters.push_back("void *workspace");
   parameters.push_back("size_t workspace_bytes");
+  if (library.hasCuda())
+    parameters.push_back("void *stream");
   printDeclaration(stream, prefix + "_status " + call.symbol, parameters);
 }
 
@@ -358,8 +420,11 @@ void HeaderPrinter::printWorkspaceQuery(size_t index) {
   std::vector<std::string> parameters;
   for (const std::string &dim : call.dims)
     parameters.push_back("int64_t " + dim);
-  stream << (call.dims.empty() ? ", to *bytes.\n */\n"
-                               : " at these sizes, to *bytes.\n */\n");
+  stream << (call.dims.empty() ? ", to *bytes" : " at these sizes, to *bytes")
+         << (library.hasCuda() && library.hasCpu()
+                 ? ":\n * the largest number of all that it has code for.\n"
+                 : ".\n")
+         << " */\n";
   parameters.push_back("size_t *bytes");
   printDeclaration(stream, prefix + "_status " + call.workspaceSymbol,
                    parameters);
@@ -372,17 +437,40 @@ void HeaderPrinter::printInitState(size_t index, llvm::StringSet<> &printed) {
   for (const Group &group : layout.functions[index].groups) {
     if (group.kind != GroupKind::State)
       continue;
-    stream << "/* Makes every member the state before the first step: zeros. "
-              "*/\n";
-    printDeclaration(
-        stream, prefix + "_status " + symbol,
-        {"const " + layout.structs[group.structIndex].identifier + " *state"});
+    stream << "/* Makes every member the state before the first step: zeros";
+    std::vector<std::string> parameters = {
+        "const " + layout.structs[group.structIndex].identifier + " *state"};
+    if (library.hasCuda()) {
+      stream << ".\n * On a GPU they are queued on `stream`";
+      parameters.push_back("void *stream");
+    }
+    stream << ". */\n";
+    printDeclaration(stream, prefix + "_status " + symbol, parameters);
   }
 }
 
 //===----------------------------------------------------------------------===//
 // Functions of the library
 //===----------------------------------------------------------------------===//
+
+void HeaderPrinter::printCudaFunctions() {
+  printText(R"(/*
+ * Makes the library ready on CUDA device number `device`: opens NVIDIA's driver,
+ * loads the kernels, copies weights that are part of the library. The first
+ * call on a device does the same, and takes long then; one that failed is tried
+ * again by the next. Not to be captured in a graph.
+ */
+@_status @_cuda_load(int32_t device);
+
+/*
+ * Waits for all work on the device. ^_STATUS_INVALID_DATA when calls since the
+ * last query met index data out of its range, ^_STATUS_DEVICE_ERROR when work
+ * on the device has failed.
+ */
+@_status @_cuda_status(int32_t device);
+
+)");
+}
 
 void HeaderPrinter::printLibraryFunctions() {
   printText(
@@ -418,7 +506,11 @@ typedef void (*@_parallel_for)(void *host,
  */
 @_status @_set_parallel_for(@_parallel_for run, void *host);
 
-/* The signature of the library's functions as JSON, for bindings. */
+)");
+  if (library.hasCuda())
+    printCudaFunctions();
+  printText(
+      R"(/* The signature of the library's functions as JSON, for bindings. */
 const char *@_signature(void);
 
 /* The compiler that wrote the library. */

@@ -130,6 +130,14 @@ std::string gate::printSignatureJson(const LibrarySignature &library) {
         if (!name.empty())
           json.value(name);
     });
+    json.attributeArray("targets", [&] {
+      if (library.hasCpu())
+        json.value("cpu");
+      for (const CudaImage &image : library.images)
+        json.value("cuda:" + image.target);
+    });
+    // Whether calls and init_state have a last argument `stream`.
+    json.attribute("takes_stream", library.hasCuda());
     json.attributeArray("functions", [&] {
       for (size_t i = 0; i < library.functions.size(); ++i)
         json.object([&] {

@@ -128,16 +128,16 @@ TEST_F(CallTest, WorkspaceQuery) {
 TEST_F(CallTest, InitState) {
   const void *states[] = {lib.state};
   lib.stateTensor.storage.back() = 1;
-  EXPECT_EQ(gate_rt_init_state(&lib.library, &lib.function, states),
+  EXPECT_EQ(gate_rt_init_state(&lib.library, &lib.function, states, nullptr),
             GATE_STATUS_OK);
   for (int i = 0; i < 8; ++i)
     EXPECT_EQ(lib.stateTensor.data<float>()[i], 0);
-  EXPECT_EQ(gate_rt_init_state(&lib.library, &lib.function, nullptr),
+  EXPECT_EQ(gate_rt_init_state(&lib.library, &lib.function, nullptr, nullptr),
             GATE_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(lib.message(), "gla_forward: argument state: expected a struct of "
                            "tensors, got null");
   lib.stateTensor.shape[1] = 3;
-  EXPECT_EQ(gate_rt_init_state(&lib.library, &lib.function, states),
+  EXPECT_EQ(gate_rt_init_state(&lib.library, &lib.function, states, nullptr),
             GATE_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(lib.message(), "gla_forward: argument state.s: expected float32 "
                            "[B, 4], got float32 [2, 3]");
@@ -160,6 +160,9 @@ TEST_F(CallTest, StatusStrings) {
                "unsupported CPU");
   EXPECT_STREQ(gate_rt_status_string(GATE_STATUS_OUT_OF_MEMORY),
                "out of memory");
+  EXPECT_STREQ(gate_rt_status_string(GATE_STATUS_UNSUPPORTED_DEVICE),
+               "unsupported device");
+  EXPECT_STREQ(gate_rt_status_string(GATE_STATUS_DEVICE_ERROR), "device error");
   EXPECT_STREQ(gate_rt_status_string(-1), "unknown status");
 }
 

@@ -188,9 +188,13 @@ TEST_F(CheckTest, Alignment) {
 }
 
 TEST_F(CheckTest, Device) {
-  lib.ids->device.device_type = 2;
+  lib.ids->device.device_type = 8;
   expectInvalid(
-      "gla_forward: argument ids: expected CPU memory, got device type 2");
+      "gla_forward: argument ids: expected CPU memory, got device type 8");
+  lib.ids->device = {GATE_DL_CUDA, 1};
+  expectInvalid("gla_forward: argument ids: expected CPU memory, got memory of "
+                "cuda:1: the library has no GPU code, compile with "
+                "--target=cpu,cuda:sm_90a");
 }
 
 TEST_F(CheckTest, Overlap) {

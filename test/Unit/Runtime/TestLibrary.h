@@ -109,11 +109,11 @@ struct TestLibrary {
       {"next_state.s", 4, 0, GATE_ROLE_NEXT_STATE, 2, GATE_DL_FLOAT, 32, 2,
        stateShape, nullptr, -1, nullptr},
   };
-  GateFunction function = {"gla_forward", 5,         5,    2,
-                           groupNames,    arguments, dims, body,
-                           workspaceBytes};
+  GateFunction function = {"gla_forward",  5,         5,      2,
+                           groupNames,     arguments, dims,   body,
+                           workspaceBytes, nullptr,   nullptr};
   const GateFunction *functions[1] = {&function};
-  GateLibrary library = {GATE_ABI_VERSION, 1, functions, ""};
+  GateLibrary library = {GATE_ABI_VERSION, 1, functions, "", nullptr};
 
   Tensor idsTensor{GATE_DL_INT, 32, {2, 3}};
   Tensor wTensor{GATE_DL_FLOAT, 32, {4}};

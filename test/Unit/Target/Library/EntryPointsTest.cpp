@@ -14,6 +14,7 @@
 
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DataLayout.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/Verifier.h"
@@ -30,16 +31,27 @@ using namespace gate::test;
 namespace {
 class EntryPointsTest : public testing::Test {
 protected:
-  EntryPointsTest()
-      : layout("e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-"
+  explicit EntryPointsTest(LibrarySignature signature = testSignature())
+      : signature(std::move(signature)),
+        layout("e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-"
                "n8:16:32:64-S128"),
-        module(buildEntryPoints(context, testSignature(),
+        module(buildEntryPoints(context, this->signature,
                                 llvm::Triple("x86_64-unknown-linux-gnu"),
                                 layout)) {}
 
+  LibrarySignature signature;
   llvm::LLVMContext context;
   llvm::DataLayout layout;
   std::unique_ptr<llvm::Module> module;
+};
+
+class CudaEntryPointsTest : public EntryPointsTest {
+protected:
+  CudaEntryPointsTest() : EntryPointsTest(cudaTestSignature()) {}
+};
+class CudaOnlyEntryPointsTest : public EntryPointsTest {
+protected:
+  CudaOnlyEntryPointsTest() : EntryPointsTest(cudaOnlyTestSignature()) {}
 };
 } // namespace
 
@@ -47,17 +59,22 @@ TEST_F(EntryPointsTest, Verifies) {
   EXPECT_FALSE(llvm::verifyModule(*module, &llvm::errs()));
 }
 
-TEST_F(EntryPointsTest, ExportsWhatTheHeaderDeclares) {
+static void expectExports(const llvm::Module &module,
+                          const LibrarySignature &signature) {
   std::vector<std::string> exported;
-  for (const llvm::Function &function : *module) {
+  for (const llvm::Function &function : module) {
     if (function.isDeclaration())
       EXPECT_TRUE(function.hasHiddenVisibility()) << function.getName().str();
     else
       exported.push_back(function.getName().str());
   }
-  for (const llvm::GlobalVariable &global : module->globals())
+  for (const llvm::GlobalVariable &global : module.globals())
     EXPECT_TRUE(global.hasPrivateLinkage());
-  EXPECT_EQ(exported, exportedSymbols(testSignature()));
+  EXPECT_EQ(exported, exportedSymbols(signature));
+}
+
+TEST_F(EntryPointsTest, ExportsWhatTheHeaderDeclares) {
+  expectExports(*module, signature);
 }
 
 TEST_F(EntryPointsTest, RefersToBodiesAndRuntime) {
@@ -139,4 +156,78 @@ TEST_F(EntryPointsTest, TablesMatchTheStructs) {
   EXPECT_EQ(arguments, 3);
   EXPECT_EQ(functions, 3);
   EXPECT_EQ(libraries, 1);
+}
+
+//===----------------------------------------------------------------------===//
+// Libraries with GPU code
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaEntryPointsTest, VerifiesAndExports) {
+  EXPECT_FALSE(llvm::verifyModule(*module, &llvm::errs()));
+  expectExports(*module, signature);
+}
+
+TEST_F(CudaEntryPointsTest, RefersToBothTargets) {
+  for (const char *name :
+       {"body_forward", "workspace_step", "launch_forward",
+        "launch_workspace_forward", "launch_step", "launch_workspace_step",
+        "gate_rt_cuda_load", "gate_rt_cuda_status"})
+    EXPECT_TRUE(module->getFunction(name)) << name;
+  EXPECT_EQ(module->getFunction("launch_forward")->arg_size(), 4u);
+}
+
+TEST_F(CudaEntryPointsTest, CallsTakeAStream) {
+  // Five groups, the workspace, its size.
+  EXPECT_EQ(module->getFunction("gla_forward")->arg_size(), 8u);
+  EXPECT_EQ(module->getFunction("gla_init_state")->arg_size(), 2u);
+  for (const char *name : {"gla_forward", "gla_init_state"}) {
+    const llvm::Function *function = module->getFunction(name);
+    const llvm::Argument *stream = function->getArg(function->arg_size() - 1);
+    ASSERT_TRUE(stream->hasOneUse()) << name;
+    const auto *call = llvm::dyn_cast<llvm::CallInst>(*stream->user_begin());
+    ASSERT_TRUE(call) << name;
+    EXPECT_EQ(call->getArgOperand(call->arg_size() - 1), stream) << name;
+  }
+}
+
+TEST_F(CudaEntryPointsTest, TablesMatchTheStructs) {
+  std::vector<uint64_t> image = {offsetof(GateCudaImage, target),
+                                 offsetof(GateCudaImage, major),
+                                 offsetof(GateCudaImage, minor),
+                                 offsetof(GateCudaImage, isExact),
+                                 offsetof(GateCudaImage, ptx),
+                                 offsetof(GateCudaImage, cubin),
+                                 sizeof(GateCudaImage)};
+  std::vector<uint64_t> kernel = {
+      offsetof(GateCudaKernel, name), offsetof(GateCudaKernel, threads),
+      offsetof(GateCudaKernel, sharedBytes), sizeof(GateCudaKernel)};
+  std::vector<uint64_t> code = {
+      offsetof(GateCudaModule, imageCount),
+      offsetof(GateCudaModule, kernelCount), offsetof(GateCudaModule, images),
+      offsetof(GateCudaModule, kernels), sizeof(GateCudaModule)};
+  int images = 0, kernels = 0, codes = 0;
+  for (const llvm::GlobalVariable &global : module->globals()) {
+    llvm::Type *type = global.getValueType();
+    auto *array = llvm::dyn_cast<llvm::ArrayType>(type);
+    if (array)
+      type = array->getElementType();
+    auto *structType = llvm::dyn_cast<llvm::StructType>(type);
+    if (!structType)
+      continue;
+    std::vector<uint64_t> found = offsets(layout, structType);
+    images += found == image && array && array->getNumElements() == 2;
+    kernels += found == kernel && array && array->getNumElements() == 2;
+    codes += found == code && !array;
+  }
+  EXPECT_EQ(images, 1);
+  EXPECT_EQ(kernels, 1);
+  EXPECT_EQ(codes, 1);
+}
+
+TEST_F(CudaOnlyEntryPointsTest, HasNoBodies) {
+  EXPECT_FALSE(llvm::verifyModule(*module, &llvm::errs()));
+  expectExports(*module, signature);
+  EXPECT_FALSE(module->getFunction("body_forward"));
+  EXPECT_FALSE(module->getFunction(""));
+  EXPECT_TRUE(module->getFunction("launch_forward"));
 }

@@ -129,6 +129,26 @@ TEST(GroupsTest, ExportedSymbols) {
                 "gla_abi_version"}));
 }
 
+TEST(GroupsTest, CudaNames) {
+  LibrarySignature library = testSignature();
+  library.functions[0].tensors[0].name = "stream";
+  EXPECT_EQ(computeLayout(library).functions[0].groups[1].identifier, "stream");
+  library = cudaTestSignature();
+  library.functions[0].tensors[0].name = "stream";
+  EXPECT_EQ(computeLayout(library).functions[0].groups[1].identifier,
+            "stream_2");
+  std::vector<std::string> symbols = exportedSymbols(library);
+  EXPECT_EQ(std::vector<std::string>(symbols.end() - 5, symbols.end()),
+            (std::vector<std::string>{"gla_cuda_load", "gla_cuda_status",
+                                      "gla_signature", "gla_version",
+                                      "gla_abi_version"}));
+  EXPECT_EQ(findNameConflict(library), std::nullopt);
+  for (const char *name : {"cuda_load", "cuda_status", "on_cuda"}) {
+    library.functions[1].name = name;
+    EXPECT_EQ(findNameConflict(library), std::string("gla_") + name);
+  }
+}
+
 TEST(GroupsTest, NameConflict) {
   LibrarySignature library = testSignature();
   EXPECT_EQ(findNameConflict(library), std::nullopt);

@@ -81,10 +81,38 @@ TEST(HeaderTest, NamesCannotEndComments) {
   EXPECT_TRUE(contains(text, "* / int x; / *"));
 }
 
+TEST(HeaderTest, CudaDeclarations) {
+  std::string text = printHeader(cudaTestSignature());
+  EXPECT_TRUE(contains(text, "    size_t workspace_bytes,\n"
+                             "    void *stream);\n"));
+  EXPECT_TRUE(contains(text, "gla_status gla_init_state(const gla_state "
+                             "*state, void *stream);"));
+  EXPECT_TRUE(contains(text, "  GLA_STATUS_DEVICE_ERROR = 6\n} gla_status;"));
+  EXPECT_TRUE(contains(text, "gla_status gla_cuda_load(int32_t device);"));
+  EXPECT_TRUE(contains(text, "gla_status gla_cuda_status(int32_t device);"));
+  EXPECT_TRUE(contains(text, "Has code for CUDA devices of sm_80 and later."));
+  EXPECT_TRUE(contains(text, "Has code for CUDA devices of sm_90a."));
+  EXPECT_TRUE(contains(text, "in CPU memory, or all on one CUDA device"));
+  EXPECT_TRUE(contains(text, "null (allocated for the length of the call)"));
+}
+
+TEST(HeaderTest, CudaOnly) {
+  std::string text = printHeader(cudaOnlyTestSignature());
+  EXPECT_FALSE(contains(text, "in CPU memory"));
+  EXPECT_FALSE(contains(text, "null (allocated for the length of the call)"));
+  EXPECT_TRUE(contains(text, "256-byte aligned memory of the"));
+}
+
+TEST(HeaderTest, NothingOfCudaWithoutIt) {
+  std::string text = printHeader(testSignature());
+  for (const char *word : {"CUDA", "cuda", "stream", "GPU"})
+    EXPECT_FALSE(contains(text, word)) << word;
+}
+
 /// Compiles a file that includes the header twice; skipped where the machine
 /// has no such compiler.
 static void expectCompiles(StringRef compiler, StringRef language,
-                           StringRef standard) {
+                           StringRef standard, bool hasCuda = false) {
   llvm::ErrorOr<std::string> program = llvm::sys::findProgramByName(compiler);
   if (!program)
     GTEST_SKIP() << "no " << compiler.str();
@@ -93,16 +121,25 @@ static void expectCompiles(StringRef compiler, StringRef language,
   std::error_code error;
   {
     llvm::raw_fd_ostream stream(path, error);
-    stream << printHeader(testSignature());
-    stream << printHeader(testSignature());
+    std::string header =
+        printHeader(hasCuda ? cudaTestSignature() : testSignature());
+    stream << header << header;
+    if (hasCuda)
+      stream
+          << "int load(DLTensor tensor);\nint load(DLTensor tensor) { "
+             "return gla_cuda_load(gla_on_cuda(tensor, 1).device.device_id); "
+             "}\n";
     stream << "int use(void);\nint use(void) { int64_t shape[1]; "
               "float data[1]; shape[0] = 1; "
               "return gla_tensor_f32(data, 1, shape).ndim; }\n";
   }
   std::string standardFlag = ("-std=" + standard).str();
-  std::vector<StringRef> arguments = {
-      *program, "-Wall",  "-Wextra",    "-pedantic",     "-Werror",
-      "-x",     language, standardFlag, "-fsyntax-only", path};
+  std::vector<StringRef> arguments = {*program,     "-Wall",
+                                      "-Wextra",    "-pedantic",
+                                      "-Werror",    "-Wno-unused-function",
+                                      "-x",         language,
+                                      standardFlag, "-fsyntax-only",
+                                      path};
   std::string message;
   EXPECT_EQ(llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt, {}, 0,
                                       0, &message),
@@ -112,4 +149,11 @@ static void expectCompiles(StringRef compiler, StringRef language,
 }
 
 TEST(HeaderTest, CompilesAsC99) { expectCompiles("cc", "c", "c99"); }
+TEST(HeaderTest, CudaCompilesAsC99) {
+  expectCompiles("cc", "c", "c99", true);
+  expectCompiles("clang-22", "c", "c99", true);
+}
+TEST(HeaderTest, CudaCompilesAsCxx) {
+  expectCompiles("c++", "c++", "c++11", true);
+}
 TEST(HeaderTest, CompilesAsCxx) { expectCompiles("c++", "c++", "c++11"); }

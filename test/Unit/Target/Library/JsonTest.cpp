@@ -77,6 +77,22 @@ TEST_F(JsonTest, Groups) {
   EXPECT_EQ(groups[1].getAsObject()->getString("kind"), "tensor");
 }
 
+TEST_F(JsonTest, Targets) {
+  EXPECT_EQ(*value.getAsObject()->get("targets"),
+            json::Value(json::Array{"cpu"}));
+  EXPECT_EQ(value.getAsObject()->getBoolean("takes_stream"), false);
+  auto parse = [](const LibrarySignature &library) {
+    return llvm::cantFail(json::parse(printSignatureJson(library)));
+  };
+  json::Value both = parse(cudaTestSignature());
+  EXPECT_EQ(*both.getAsObject()->get("targets"),
+            json::Value({"cpu", "cuda:sm_80", "cuda:sm_90a"}));
+  EXPECT_EQ(both.getAsObject()->getBoolean("takes_stream"), true);
+  json::Value one = parse(cudaOnlyTestSignature());
+  EXPECT_EQ(*one.getAsObject()->get("targets"),
+            json::Value({"cuda:sm_80", "cuda:sm_90a"}));
+}
+
 TEST_F(JsonTest, IsDeterministic) {
   EXPECT_EQ(printSignatureJson(testSignature()), text);
 }

@@ -84,6 +84,27 @@ inline LibrarySignature testSignature() {
   return library;
 }
 
+/// The same for CPUs and two kinds of GPU.
+inline LibrarySignature cudaTestSignature() {
+  LibrarySignature library = testSignature();
+  for (FunctionSignature &function : library.functions) {
+    function.launchSymbol = "launch_" + function.name;
+    function.launchWorkspaceSymbol = "launch_workspace_" + function.name;
+  }
+  library.images = {{"sm_80", 8, 0, false, "ptx for sm_80", ""},
+                    {"sm_90a", 9, 0, true, "ptx for sm_90a", "cubin"}};
+  library.kernels = {{"scan", 128, 65536}, {"tail", 64, 0}};
+  return library;
+}
+
+/// The same for GPUs alone.
+inline LibrarySignature cudaOnlyTestSignature() {
+  LibrarySignature library = cudaTestSignature();
+  for (FunctionSignature &function : library.functions)
+    function.bodySymbol = function.workspaceSymbol = "";
+  return library;
+}
+
 } // namespace gate::test
 
 #endif // GATE_UNIT_TARGET_LIBRARY_TESTSIGNATURE_H
