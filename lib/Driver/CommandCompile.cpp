@@ -104,9 +104,20 @@ static LogicalResult compile(const CompileCommand &command, Session &session) {
     return compiler.writeLLVM(command.output);
   if (emit == "obj")
     return compiler.writeObject(command.output);
+  if (emit == "ptx" || emit == "cubin") {
+    const CudaImage *image = compiler.image();
+    if (!image)
+      return session.error("--emit=" + emit +
+                           " expects a GPU, for example --target=cuda:sm_90a");
+    const std::string &text = emit == "ptx" ? image->ptx : image->cubin;
+    if (text.empty())
+      return session.error("--emit=cubin expects ptxas on the search path");
+    return writeText(session, command.output,
+                     [&](llvm::raw_ostream &os) { os << text; });
+  }
   if (!emit.empty())
     return session.error("unknown --emit=" + emit +
-                         "; expects llvm, obj or mlir:<stage>");
+                         "; expects llvm, obj, ptx, cubin or mlir:<stage>");
   llvm::SmallString<128> header(command.output);
   llvm::sys::path::remove_filename(header);
   if (!header.empty())

@@ -14,6 +14,7 @@
 #include "gate/Pipelines/Pipelines.h"
 #include "gate/Target/CPU/Emit.h"
 #include "gate/Target/Library/Groups.h"
+#include "gate/Target/NVIDIA/Emit.h"
 
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
@@ -23,6 +24,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -42,10 +44,57 @@ std::string gate::versionText() {
          std::to_string(GATE_ABI_VERSION) + ")";
 }
 
-static constexpr StringRef fastStages[] = {"model", "tile", "cpu", "llvm"};
-static constexpr StringRef referenceStages[] = {"written", "reference", "llvm"};
+// The first stage is shared; each machine has its own way from there.
+static constexpr StringRef modelStages[] = {"model"};
+static constexpr StringRef cpuStages[] = {"tile", "cpu", "llvm"};
+static constexpr StringRef deviceStages[] = {"tile", "block", "cuda", "llvm"};
+static constexpr StringRef writtenStages[] = {"written"};
+static constexpr StringRef referenceStages[] = {"reference", "llvm"};
+static constexpr StringRef allStages[] = {"model", "tile", "cpu",
+                                          "block", "cuda", "llvm"};
 
-ArrayRef<StringRef> gate::stageNames() { return fastStages; }
+ArrayRef<StringRef> gate::stageNames() { return allStages; }
+
+llvm::Expected<Targets> Targets::parse(StringRef text) {
+  Targets targets;
+  // A part that begins with no machine's name belongs to the one before it:
+  // "cpu:NAME,+feature".
+  SmallVector<StringRef> parts;
+  text.split(parts, ',');
+  SmallVector<std::string> machines;
+  for (StringRef part : parts)
+    if (machines.empty() || part == "cpu" || part.starts_with("cpu:") ||
+        part == "cuda" || part.starts_with("cuda:"))
+      machines.push_back(part.str());
+    else
+      machines.back() += "," + part.str();
+  targets.hasCpu = false;
+  for (const std::string &machine : machines) {
+    if (StringRef(machine).starts_with("cuda")) {
+      llvm::Expected<CudaMachine> gpu = CudaMachine::parse(machine);
+      if (!gpu)
+        return gpu.takeError();
+      targets.gpus.push_back(*gpu);
+      continue;
+    }
+    if (targets.hasCpu)
+      return llvm::createStringError("expects one CPU in --target, got '" +
+                                     text + "'");
+    llvm::Expected<CPUMachine> cpu = CPUMachine::parse(machine);
+    if (!cpu)
+      return cpu.takeError();
+    targets.cpu = std::move(*cpu);
+    targets.hasCpu = true;
+  }
+  if (!targets.hasCpu) {
+    // What launches kernels runs anywhere.
+    llvm::Expected<CPUMachine> host = CPUMachine::parse("cpu:x86-64");
+    if (!host)
+      return host.takeError();
+    targets.cpu = std::move(*host);
+  }
+  return targets;
+}
 
 void Compiler::registerDialects(DialectRegistry &registry) {
   registerAllDialects(registry);
@@ -53,6 +102,7 @@ void Compiler::registerDialects(DialectRegistry &registry) {
   registry.insert<GateDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
 }
 
 Compiler::Compiler(MLIRContext &context, CompileOptions options)
@@ -76,7 +126,8 @@ LogicalResult Compiler::parse() {
         "not start with a digit, got '" +
         options.prefix + "'; --prefix=NAME sets another");
   for (const std::string &stage : options.printAfter)
-    if (!llvm::is_contained(fastStages, stage) &&
+    if (!llvm::is_contained(allStages, stage) &&
+        !llvm::is_contained(writtenStages, stage) &&
         !llvm::is_contained(referenceStages, stage))
       return error("--print-ir-after: unknown stage '" + stage +
                    "'; expects one of " + llvm::join(stageNames(), ", "));
@@ -85,10 +136,16 @@ LogicalResult Compiler::parse() {
             llvm::sys::fs::create_directories(options.saveTemps))
       return error("cannot make folder " + options.saveTemps + ": " +
                    code.message());
-  llvm::Expected<CPUMachine> machine = CPUMachine::parse(options.target);
-  if (!machine)
-    return error(llvm::toString(machine.takeError()));
-  cpu = std::move(*machine);
+  llvm::Expected<Targets> parsed = Targets::parse(options.target);
+  if (!parsed)
+    return error(llvm::toString(parsed.takeError()));
+  targets = std::move(*parsed);
+  if (options.path != Path::Fast) {
+    // References are for comparison, on this machine.
+    targets.gpus.clear();
+    if (!targets.hasCpu)
+      targets = llvm::cantFail(Targets::parse("cpu"));
+  }
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> file =
       openInputFile(options.input, &message);
@@ -97,6 +154,7 @@ LogicalResult Compiler::parse() {
   auto sources = std::make_shared<llvm::SourceMgr>();
   sources->AddNewSourceBuffer(std::move(file), llvm::SMLoc());
   program = parseSourceFile<ModuleOp>(sources, &context);
+  latest = program.get();
   return success(static_cast<bool>(program));
 }
 
@@ -115,7 +173,7 @@ static void widen(TensorSignature &tensor) {
 /// The signature of what the module exports now, and its checks.
 LogicalResult Compiler::describeLibrary() {
   library.prefix = options.prefix;
-  library.cpuFeatures = llvm::join(cpu.required, " ");
+  library.cpuFeatures = llvm::join(targets.cpu.required, " ");
   library.compiler = versionText();
   for (func::FuncOp function : module().getOps<func::FuncOp>()) {
     if (!function.isPublic() || function.isDeclaration())
@@ -123,6 +181,15 @@ LogicalResult Compiler::describeLibrary() {
     FailureOr<FunctionSignature> signature = computeSignature(function);
     if (failed(signature))
       return failure();
+    if (!targets.gpus.empty()) {
+      signature->launchSymbol = launchSymbolOf(function.getName());
+      signature->launchWorkspaceSymbol =
+          launchWorkspaceSymbolOf(function.getName());
+    }
+    if (!targets.hasCpu) {
+      signature->bodySymbol.clear();
+      signature->workspaceSymbol.clear();
+    }
     library.functions.push_back(std::move(*signature));
   }
   if (library.functions.empty())
@@ -157,7 +224,8 @@ LogicalResult Compiler::embedParameters() {
   return success();
 }
 
-LogicalResult Compiler::runStage(StringRef stage) {
+LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
+                                 bool onDevice) {
   if (options.progress)
     options.progress(stage);
   PassManager manager(&context);
@@ -169,13 +237,18 @@ LogicalResult Compiler::runStage(StringRef stage) {
     buildWrittenPipeline(manager);
   } else if (stage == "tile") {
     TilePipelineOptions tileOptions;
-    tileOptions.pairs = cpu.multipliesPairs;
+    tileOptions.kernels = onDevice;
+    tileOptions.pairs = !onDevice && targets.cpu.multipliesPairs;
     buildTilePipeline(manager, tileOptions);
+  } else if (stage == "block") {
+    buildBlockPipeline(manager);
+  } else if (stage == "cuda") {
+    buildCudaPipeline(manager);
   } else if (stage == "cpu") {
     CPUPipelineOptions cpuOptions;
-    cpuOptions.vectorBits = cpu.vectorBits;
-    cpuOptions.registers = cpu.registers;
-    cpuOptions.pairs = cpu.multipliesPairs;
+    cpuOptions.vectorBits = targets.cpu.vectorBits;
+    cpuOptions.registers = targets.cpu.registers;
+    cpuOptions.pairs = targets.cpu.multipliesPairs;
     buildCPUPipeline(manager, cpuOptions);
   } else if (stage == "reference") {
     ReferencePipelineOptions reference;
@@ -186,42 +259,100 @@ LogicalResult Compiler::runStage(StringRef stage) {
     if (options.debug)
       manager.addPass(LLVM::createDIScopeForLLVMFuncOpPass());
   }
-  if (failed(manager.run(module())))
+  if (failed(manager.run(module)))
     return failure();
   if (llvm::is_contained(options.printAfter, stage)) {
-    llvm::errs() << "// after stage " << stage << "\n";
-    module().print(llvm::errs());
+    llvm::errs() << "// after stage " << stage << (onDevice ? " (cuda)" : "")
+                 << "\n";
+    module.print(llvm::errs());
   }
   if (!options.saveTemps.empty()) {
     llvm::SmallString<128> path(options.saveTemps);
-    llvm::sys::path::append(path, options.prefix + "." + stage + ".mlir");
+    llvm::sys::path::append(path, options.prefix + "." +
+                                      (onDevice ? "device." : "") + stage +
+                                      ".mlir");
     std::string message;
     auto file = openOutputFile(path, &message);
     if (!file)
       return error(message);
-    module().print(file->os());
+    module.print(file->os());
     file->keep();
   }
   return success();
 }
 
-LogicalResult Compiler::runThrough(StringRef last) {
-  ArrayRef<StringRef> stages = options.path == Path::Fast
-                                   ? ArrayRef<StringRef>(fastStages)
-                                   : ArrayRef<StringRef>(referenceStages);
-  if (!last.empty() && !llvm::is_contained(stages, last))
-    return error("unknown stage '" + last + "'; expects one of " +
-                 llvm::join(stages, ", "));
-  for (; done < stages.size(); ++done) {
-    if (failed(runStage(stages[done])))
+LogicalResult Compiler::runStages(ModuleOp module, ArrayRef<StringRef> stages,
+                                  size_t &next, StringRef last, bool onDevice) {
+  latest = module;
+  while (next < stages.size()) {
+    StringRef stage = stages[next++];
+    // Kernels leave the program before what launches them becomes code.
+    if (onDevice && stage == "llvm" && failed(emitKernels()))
       return failure();
-    if (done == 0 && failed(describeLibrary()))
+    if (failed(runStage(module, stage, onDevice)))
       return failure();
-    if (stages[done] == last) {
-      ++done;
+    if (stage == last)
       break;
-    }
   }
+  return success();
+}
+
+/// PTX, and machine code where ptxas is there, for all GPUs.
+LogicalResult Compiler::emitKernels() {
+  auto kernels = dyn_cast_or_null<ModuleOp>(
+      SymbolTable::lookupSymbolIn(*deviceProgram, kernelModuleName()));
+  library.kernels = describeKernels(kernels);
+  for (const CudaMachine &gpu : targets.gpus) {
+    CudaImage image{gpu.name.str(), gpu.major, gpu.minor, gpu.isExact, "", ""};
+    llvm::Expected<std::string> ptx = emitPTX(kernels, gpu);
+    if (!ptx)
+      return error(llvm::toString(ptx.takeError()));
+    image.ptx = std::move(*ptx);
+    if (hasAssembler()) {
+      llvm::Expected<AssembledKernels> code = assemble(image.ptx, gpu);
+      if (!code)
+        return error(llvm::toString(code.takeError()));
+      image.cubin = std::move(code->cubin);
+    }
+    library.images.push_back(std::move(image));
+  }
+  kernels->erase();
+  return success();
+}
+
+LogicalResult Compiler::runThrough(StringRef last) {
+  bool isFast = options.path == Path::Fast;
+  ArrayRef<StringRef> first = isFast ? ArrayRef<StringRef>(modelStages)
+                                     : ArrayRef<StringRef>(writtenStages);
+  ArrayRef<StringRef> rest = isFast ? ArrayRef<StringRef>(cpuStages)
+                                    : ArrayRef<StringRef>(referenceStages);
+  bool onCpu = targets.hasCpu, onDevice = !targets.gpus.empty();
+  SmallVector<StringRef> known(first);
+  if (onCpu)
+    llvm::append_range(known, rest);
+  if (onDevice)
+    for (StringRef stage : deviceStages)
+      if (!llvm::is_contained(known, stage))
+        known.push_back(stage);
+  if (!last.empty() && !llvm::is_contained(known, last))
+    return error("unknown stage '" + last + "'; expects one of " +
+                 llvm::join(known, ", "));
+  bool describes = modelDone == 0;
+  if (failed(runStages(program.get(), first, modelDone, last, false)))
+    return failure();
+  if (describes && failed(describeLibrary()))
+    return failure();
+  if (last == first.front())
+    return success();
+  if (onDevice && !deviceProgram)
+    deviceProgram = cast<ModuleOp>(program.get()->clone());
+  // A stage that both have is shown of the CPU.
+  bool isOfCpu = last.empty() || llvm::is_contained(rest, last);
+  if (onCpu && isOfCpu &&
+      failed(runStages(program.get(), rest, cpuDone, last, false)))
+    return failure();
+  if (onDevice && (last.empty() || !onCpu || !isOfCpu))
+    return runStages(deviceProgram.get(), deviceStages, deviceDone, last, true);
   return success();
 }
 
@@ -232,8 +363,13 @@ LogicalResult Compiler::emit(
   llvm::LLVMContext llvmContext;
   EmitOptions emitOptions;
   emitOptions.fuseMultiplyAdd = options.path == Path::Fast;
+  SmallVector<ModuleOp> programs;
+  if (targets.hasCpu)
+    programs.push_back(program.get());
+  if (deviceProgram)
+    programs.push_back(deviceProgram.get());
   llvm::Expected<std::unique_ptr<llvm::Module>> code =
-      emitLLVM(module(), library, cpu, emitOptions, llvmContext);
+      emitLLVM(programs, library, targets.cpu, emitOptions, llvmContext);
   if (!code)
     return error(llvm::toString(code.takeError()));
   return consume(std::move(*code));
@@ -255,7 +391,7 @@ LogicalResult Compiler::writeObject(const std::string &path) {
   return emit([&](std::unique_ptr<llvm::Module> code) -> LogicalResult {
     EmitOptions emitOptions;
     emitOptions.fuseMultiplyAdd = options.path == Path::Fast;
-    auto bytes = emitObject(*code, cpu, emitOptions);
+    auto bytes = emitObject(*code, targets.cpu, emitOptions);
     if (!bytes)
       return error(llvm::toString(bytes.takeError()));
     std::string message;

@@ -133,6 +133,43 @@ void gate::buildBlockPipeline(OpPassManager &manager) {
   addSimplify(manager);
 }
 
+/// What takes scalars and vectors of registers to the LLVM dialect.
+static void addConvertToLLVM(OpPassManager &manager, bool x86) {
+  manager.addNestedPass<func::FuncOp>(
+      memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  // Sums over lanes as a tree: the order is still fixed by the width alone.
+  vectors.reassociateFPReductions = true;
+  vectors.x86Vector = x86;
+  manager.addPass(createConvertVectorToLLVMPass(vectors));
+  manager.addNestedPass<func::FuncOp>(createConvertMathToLLVMPass());
+  manager.addNestedPass<func::FuncOp>(
+      memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addNestedPass<func::FuncOp>(createArithToLLVMConversionPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createUBToLLVMConversionPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+void gate::buildCudaPipeline(OpPassManager &manager) {
+  OpPassManager &kernels = manager.nest<ModuleOp>();
+  kernels.addPass(createDistributeBlocks());
+  addSimplify(kernels);
+  kernels.addNestedPass<func::FuncOp>(createExpandMath());
+  kernels.addNestedPass<func::FuncOp>(createLowerKernelArguments());
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  addConvertToLLVM(kernels, /*x86=*/false);
+}
+
 void gate::buildReferencePipeline(OpPassManager &manager,
                                   const ReferencePipelineOptions &options) {
   manager.addNestedPass<func::FuncOp>(createExpandMeaning());
@@ -148,29 +185,7 @@ void gate::buildLLVMPipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createLowerExpandShapes());
   manager.addPass(createConvertMathToCalls());
   manager.addPass(createBuildEntries());
-  manager.addNestedPass<func::FuncOp>(
-      memref::createExpandStridedMetadataPass());
-  manager.addPass(createLowerAffinePass());
-  manager.addPass(createSCFToControlFlowPass());
-  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
-  ConvertVectorToLLVMPassOptions vectors;
-  // Sums over lanes as a tree: the order is still fixed by the width alone.
-  vectors.reassociateFPReductions = true;
-  vectors.x86Vector = true;
-  manager.addPass(createConvertVectorToLLVMPass(vectors));
-  manager.addNestedPass<func::FuncOp>(createConvertMathToLLVMPass());
-  manager.addNestedPass<func::FuncOp>(
-      memref::createExpandStridedMetadataPass());
-  manager.addPass(createLowerAffinePass());
-  manager.addNestedPass<func::FuncOp>(createArithToLLVMConversionPass());
-  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
-  manager.addPass(createConvertIndexToLLVMPass());
-  manager.addPass(createConvertFuncToLLVMPass());
-  manager.addPass(createConvertControlFlowToLLVMPass());
-  manager.addPass(createUBToLLVMConversionPass());
-  manager.addPass(createReconcileUnrealizedCastsPass());
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
+  addConvertToLLVM(manager, /*x86=*/true);
 }
 
 void gate::registerPipelines() {
@@ -188,6 +203,8 @@ void gate::registerPipelines() {
   PassPipelineRegistration<>("gate-block-pipeline",
                              "Kernels as vectors of a thread block, launches",
                              buildBlockPipeline);
+  PassPipelineRegistration<>("gate-cuda-pipeline",
+                             "Kernels in the LLVM dialect", buildCudaPipeline);
   PassPipelineRegistration<ReferencePipelineOptions>(
       "gate-reference-pipeline", "The meaning of every op as plain loops",
       buildReferencePipeline);

@@ -15,7 +15,7 @@
 // STAGE: error: unknown stage 'first'; expects one of model, tile, cpu, llvm
 
 // RUN: not gatec compile program.mlir --emit=exe 2>&1 | FileCheck %s --check-prefix=EMIT
-// EMIT: error: unknown --emit=exe; expects llvm, obj or mlir:<stage>
+// EMIT: error: unknown --emit=exe; expects llvm, obj, ptx, cubin or mlir:<stage>
 
 // RUN: not gatec compile program.mlir --print-ir-after=model,first 2>&1 | FileCheck %s --check-prefix=PRINT
 // PRINT: error: --print-ir-after: unknown stage 'first'; expects one of model, tile, cpu, llvm

@@ -10,6 +10,7 @@
 
 #include "gate/Support/Signature.h"
 #include "gate/Target/CPU/Machine.h"
+#include "gate/Target/NVIDIA/Machine.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -38,7 +39,7 @@ struct CompileOptions {
   std::string input;
   /// Prefix of exported names.
   std::string prefix = "gate";
-  /// See CPUMachine::parse.
+  /// Machines separated by commas: see CPUMachine::parse, CudaMachine::parse.
   std::string target = "cpu";
   Path path = Path::Fast;
   /// Safetensors file with the parameters to embed; empty for none.
@@ -57,8 +58,19 @@ struct CompileOptions {
   std::function<void(llvm::StringRef)> progress;
 };
 
-/// Stages in order, as named by --emit=mlir:<stage>.
+/// All stages, as named by --emit=mlir:<stage>.
 llvm::ArrayRef<llvm::StringRef> stageNames();
+
+/// The machines that a library is compiled for.
+struct Targets {
+  /// Runs the program, or only what launches kernels when `hasCpu` is false.
+  CPUMachine cpu;
+  bool hasCpu = true;
+  std::vector<CudaMachine> gpus;
+
+  /// From `--target`: "cpu", "cpu:NAME,+x", "cuda:sm_90a", "cpu,cuda:sm_80".
+  static llvm::Expected<Targets> parse(llvm::StringRef text);
+};
 
 /// One program on its way to a library. Diagnostics go to the context's
 /// handlers; a failed step has emitted an error.
@@ -76,17 +88,30 @@ public:
   /// Writes the shared library. All stages must have run.
   mlir::LogicalResult writeLibrary(const std::string &path);
 
-  mlir::ModuleOp module() { return program.get(); }
+  /// The program after the stage that ran last.
+  mlir::ModuleOp module() { return latest; }
   /// Known once stage "model" is done.
   const LibrarySignature &signature() const { return library; }
-  const CPUMachine &machine() const { return cpu; }
+  /// The PTX of the kernels for the first GPU; null without one. All stages
+  /// must have run.
+  const CudaImage *image() const {
+    return library.images.empty() ? nullptr : &library.images.front();
+  }
 
   /// Dialects, extensions and translations that programs may need.
   static void registerDialects(mlir::DialectRegistry &registry);
 
 private:
   mlir::LogicalResult error(const llvm::Twine &message);
-  mlir::LogicalResult runStage(llvm::StringRef stage);
+  /// Runs stages on `module`, starting with number `next`, until `last` is
+  /// done.
+  mlir::LogicalResult runStages(mlir::ModuleOp module,
+                                llvm::ArrayRef<llvm::StringRef> stages,
+                                size_t &next, llvm::StringRef last,
+                                bool onDevice);
+  mlir::LogicalResult runStage(mlir::ModuleOp module, llvm::StringRef stage,
+                               bool onDevice);
+  mlir::LogicalResult emitKernels();
   mlir::LogicalResult describeLibrary();
   mlir::LogicalResult embedParameters();
   mlir::LogicalResult
@@ -97,8 +122,11 @@ private:
   CompileOptions options;
   mlir::OwningOpRef<mlir::ModuleOp> program;
   LibrarySignature library;
-  CPUMachine cpu;
-  size_t done = 0;
+  Targets targets;
+  /// The program for GPUs, from stage "tile" on: kernels and their launches.
+  mlir::OwningOpRef<mlir::ModuleOp> deviceProgram;
+  mlir::ModuleOp latest;
+  size_t modelDone = 0, cpuDone = 0, deviceDone = 0;
 };
 
 /// "gate 0.1.0 (LLVM 22.1.8, ABI 1)".

@@ -73,6 +73,10 @@ void buildCPUPipeline(mlir::OpPassManager &manager,
 /// module, where each tile of a thread block is one vector.
 void buildBlockPipeline(mlir::OpPassManager &manager);
 
+/// Stage "cuda". Accepts what "block" promises; promises the kernels in the LLVM
+/// dialect as the code of one thread.
+void buildCudaPipeline(mlir::OpPassManager &manager);
+
 /// Stage "reference", in place of "tile" and "cpu": the meaning of every op,
 /// as plain loops on memrefs.
 void buildReferencePipeline(mlir::OpPassManager &manager,

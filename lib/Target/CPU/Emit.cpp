@@ -11,6 +11,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Linker/Linker.h"
@@ -59,25 +60,42 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
   passes.run(module, modules);
 }
 
+/// Makes everything local but what the tables refer to.
+static void keepTableSymbols(llvm::Module &code,
+                             const LibrarySignature &signature) {
+  llvm::StringSet<> kept;
+  for (const FunctionSignature &function : signature.functions)
+    for (const std::string &symbol :
+         {function.bodySymbol, function.workspaceSymbol, function.launchSymbol,
+          function.launchWorkspaceSymbol})
+      kept.insert(symbol);
+  llvm::internalizeModule(code, [&](const llvm::GlobalValue &value) {
+    return kept.contains(value.getName());
+  });
+}
+
 llvm::Expected<std::unique_ptr<llvm::Module>>
-gate::emitLLVM(mlir::ModuleOp module, const LibrarySignature &signature,
-               const CPUMachine &machine, const EmitOptions &options,
-               llvm::LLVMContext &context) {
-  std::unique_ptr<llvm::Module> code =
-      mlir::translateModuleToLLVMIR(module, context, "gate");
-  if (!code)
-    return llvm::createStringError("translation to LLVM IR failed");
+gate::emitLLVM(llvm::ArrayRef<mlir::ModuleOp> modules,
+               const LibrarySignature &signature, const CPUMachine &machine,
+               const EmitOptions &options, llvm::LLVMContext &context) {
   auto target = machine.createTargetMachine(options.fuseMultiplyAdd);
   if (!target)
     return target.takeError();
   llvm::Triple triple(machine.triple);
   llvm::DataLayout layout = (*target)->createDataLayout();
-  code->setTargetTriple(triple);
-  code->setDataLayout(layout);
-  std::unique_ptr<llvm::Module> entries =
+  std::unique_ptr<llvm::Module> code =
       buildEntryPoints(context, signature, triple, layout);
-  if (llvm::Linker::linkModules(*code, std::move(entries)))
-    return llvm::createStringError("the entry points do not link");
+  for (mlir::ModuleOp module : modules) {
+    std::unique_ptr<llvm::Module> part =
+        mlir::translateModuleToLLVMIR(module, context, "gate");
+    if (!part)
+      return llvm::createStringError("translation to LLVM IR failed");
+    part->setTargetTriple(triple);
+    part->setDataLayout(layout);
+    keepTableSymbols(*part, signature);
+    if (llvm::Linker::linkModules(*code, std::move(part)))
+      return llvm::createStringError("the entry points do not link");
+  }
   std::vector<std::string> exported = exportedSymbols(signature);
   llvm::internalizeModule(*code, [&](const llvm::GlobalValue &value) {
     return llvm::is_contained(exported, value.getName().str());

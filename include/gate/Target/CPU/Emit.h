@@ -34,10 +34,11 @@ struct EmitOptions {
   unsigned optimization = 2;
 };
 
-/// Translates a module in the LLVM dialect, adds the entry points and tables of
-/// `signature` and optimizes the whole for `machine`.
+/// Translates modules in the LLVM dialect, adds the entry points and tables of
+/// `signature` and optimizes the whole for `machine`. The modules may use the
+/// same names for what the tables do not refer to.
 llvm::Expected<std::unique_ptr<llvm::Module>>
-emitLLVM(mlir::ModuleOp module, const LibrarySignature &signature,
+emitLLVM(llvm::ArrayRef<mlir::ModuleOp> modules, const LibrarySignature &signature,
          const CPUMachine &machine, const EmitOptions &options,
          llvm::LLVMContext &context);
 
