@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace gate {
 #define GEN_PASS_DEF_EXPORTFUNCTIONS
@@ -33,6 +34,37 @@ static ArrayAttr dimNumbers(Builder &builder,
     all.push_back(builder.getDenseI64ArrayAttr(numbers));
   }
   return builder.getArrayAttr(all);
+}
+
+/// Follows `value` back through reshapes of tensors that only it uses, with the
+/// opposite reshapes of `buffer`.
+static std::pair<Value, Value> undoReshapes(OpBuilder &builder, Value value,
+                                            Value buffer) {
+  while (value.hasOneUse()) {
+    Location loc = value.getLoc();
+    if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>()) {
+      RankedTensorType source = collapse.getSrcType();
+      auto type = MemRefType::get(source.getShape(), source.getElementType());
+      // One size of each group at most is unknown, so the buffer tells it.
+      if (llvm::any_of(collapse.getReassociationIndices(),
+                       [&](const ReassociationIndices &group) {
+                         return llvm::count_if(group, [&](int64_t dim) {
+                                  return source.isDynamicDim(dim);
+                                }) > 1;
+                       }))
+        break;
+      buffer = memref::ExpandShapeOp::create(
+          builder, loc, type, buffer, collapse.getReassociationIndices());
+      value = collapse.getSrc();
+    } else if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>()) {
+      buffer = memref::CollapseShapeOp::create(
+          builder, loc, buffer, expand.getReassociationIndices());
+      value = expand.getSrc();
+    } else {
+      break;
+    }
+  }
+  return {value, buffer};
 }
 
 static LogicalResult exportFunction(func::FuncOp function) {
@@ -72,8 +104,16 @@ static LogicalResult exportFunction(func::FuncOp function) {
                        ? buffers[tensor.tied]
                        : entry.addArgument(memrefOf(result.getType()), loc);
     buffers.push_back(target);
+    // A reshaped result is computed in the reshaped destination.
+    Value value = result;
+    {
+      // At the start, where what computes the value can already use it.
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(&entry);
+      std::tie(value, target) = undoReshapes(builder, value, target);
+    }
     bufferization::MaterializeInDestinationOp::create(
-        builder, loc, /*result=*/Type(), result, target, /*restrict=*/true,
+        builder, loc, /*result=*/Type(), value, target, /*restrict=*/true,
         /*writable=*/true);
   }
   terminator->setOperands({});

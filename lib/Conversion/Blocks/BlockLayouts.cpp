@@ -76,7 +76,7 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
   };
   if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(user)) {
     if (&use == &reduction.getSourceMutable())
-      return {ofMemory(shape), 2 * volume(use.get())};
+      return {ofMemory(shape), volume(use.get())};
     if (!isa<VectorType>(reduction.getType()))
       return {};
     return {resultLayout(reduction, of(reduction.getSource())),
@@ -137,11 +137,16 @@ LinearLayout BlockLayouts::of(Value value) {
     auto computed = llvm::find_if(op->getOperands(), [](Value operand) {
       return isa<VectorType>(operand.getType()) && !isFlexible(operand);
     });
-    if (OpTrait::hasElementwiseMappableTraits(op) &&
-        computed != op->operand_end())
+    bool isElementwise = OpTrait::hasElementwiseMappableTraits(op);
+    Demand demand = demandFor(value);
+    auto type = llvm::cast<VectorType>(value.getType());
+    if (isElementwise && computed != op->operand_end())
       layout = of(*computed);
+    else if (!isElementwise && demand.weight <= type.getNumElements())
+      // A load of its own size goes along memory, whoever reads it.
+      layout = ofMemory(type.getShape());
     else
-      layout = demandFor(value).layout;
+      layout = demand.layout;
   }
   layouts[value] = layout;
   return layout;

@@ -81,13 +81,13 @@ Divisibility gate::divisibilityOf(Value memref) {
     result.base = source.base;
     llvm::SmallBitVector dropped = view.getDroppedDims();
     for (auto [dim, offset] : llvm::enumerate(view.getMixedOffsets())) {
-      result.base = std::min(
-          result.base,
-          std::min(mostDivisor, source.strides[dim] * divisorOf(offset)));
+      result.base =
+          std::min(result.base, std::min(mostDivisor, source.strides[dim] *
+                                                          divisorOf(offset)));
       if (!dropped.test(dim))
-        result.strides.push_back(std::min(
-            mostDivisor,
-            source.strides[dim] * divisorOf(view.getMixedStrides()[dim])));
+        result.strides.push_back(
+            std::min(mostDivisor, source.strides[dim] *
+                                      divisorOf(view.getMixedStrides()[dim])));
     }
     return result;
   }

@@ -124,6 +124,16 @@ FailureOr<Value> BlockVectorizer::vectorOf(Value tile) {
     return failure();
   auto type = cast<ShapedType>(tile.getType());
   auto vectorType = VectorType::get(*shape, type.getElementType());
+  // As early as can be: loads that wait together wait once. A tensor is a
+  // value, so nothing written later can be seen.
+  OpBuilder::InsertionGuard guard(b);
+  if (isa<TensorType>(type)) {
+    Operation *owner = tile.getDefiningOp();
+    if (owner && owner->getBlock() == loop.getBody())
+      b.setInsertionPointAfter(owner);
+    else
+      b.setInsertionPointToStart(loop.getBody());
+  }
   Value padding =
       arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
   if (isa_and_nonnull<tensor::EmptyOp>(tile.getDefiningOp()))
@@ -167,11 +177,14 @@ Value BlockVectorizer::spread(Value value, AffineMap map, const Shape &shape) {
       wide.push_back(shape[l]);
     }
   bool broadcasts = !order.empty();
+  bool repeats = llvm::any_of(wide, [](int64_t size) { return size != 1; });
   llvm::append_range(order, loops);
   llvm::append_range(wide, kept);
-  if (broadcasts)
-    value = vector::BroadcastOp::create(
-        b, loc, VectorType::get(wide, type.getElementType()), value);
+  auto wideType = VectorType::get(wide, type.getElementType());
+  if (broadcasts && repeats)
+    value = vector::BroadcastOp::create(b, loc, wideType, value);
+  else if (broadcasts)
+    value = vector::ShapeCastOp::create(b, loc, wideType, value);
   SmallVector<int64_t> permutation(shape.size());
   for (auto [from, to] : llvm::enumerate(order))
     permutation[to] = from;
