@@ -4,10 +4,11 @@
 // degree 6 (minimax for 2^r - 1 over r), scaled by two powers of two so that
 // results below the smallest normal number are rounded once and large ones
 // become infinity. Rounding to an integer is an addition of 1.5 * 2^23, which
-// keeps nan a nan. erf and tanh are a polynomial near 0 and 1 minus an
-// exponential elsewhere; log and log1p take upstream's approximations. All
-// coefficients are minimax fits of our own (Lawson's reweighted least squares
-// in f64, checked in f32 at 200,000 points).
+// keeps nan a nan. Where the machine has 2^x as an instruction, only what the
+// rounded product with log2(e) lost is put right. erf and tanh are a polynomial
+// near 0 and 1 minus an exponential elsewhere; log and log1p take upstream's
+// approximations. All coefficients are minimax fits of our own (Lawson's
+// reweighted least squares in f64, checked in f32 at 200,000 points).
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -34,11 +35,19 @@ using namespace gate;
 
 namespace {
 
+/// What the machine has beside arithmetic.
+struct Instructions {
+  /// x * 2^n on vectors of sixteen.
+  bool scale = false;
+  /// 2^x, within two units.
+  bool exponential = false;
+};
+
 /// Builds f32 arithmetic on scalars or vectors of one shape.
 class FloatBuilder {
 public:
-  FloatBuilder(OpBuilder &b, Location loc, Type type, bool hasScale)
-      : b(b), loc(loc), type(type), hasScale(hasScale) {}
+  FloatBuilder(OpBuilder &b, Location loc, Type type, Instructions has)
+      : b(b), loc(loc), type(type), has(has) {}
 
   Value constant(double value) {
     auto attribute = b.getF32FloatAttr(static_cast<float>(value));
@@ -84,7 +93,7 @@ public:
   /// range of exponents by a factor two.
   Value scale(Value value, Value whole, Value n) {
     auto vector = dyn_cast<VectorType>(type);
-    if (hasScale && vector && vector.getRank() == 1 &&
+    if (has.scale && vector && vector.getRank() == 1 &&
         vector.getDimSize(0) == 16)
       return scaleByInstruction(value, whole);
     Value half = arith::ShRSIOp::create(b, loc, n, integer(1));
@@ -114,6 +123,11 @@ public:
     return result;
   }
 
+  OpBuilder &b;
+  Location loc;
+  Type type;
+  Instructions has;
+
 private:
   Value splat(TypedAttr attribute, Type of) {
     if (auto vector = dyn_cast<VectorType>(of))
@@ -121,10 +135,6 @@ private:
           b, loc, DenseElementsAttr::get(vector, attribute));
     return arith::ConstantOp::create(b, loc, attribute);
   }
-  OpBuilder &b;
-  Location loc;
-  Type type;
-  bool hasScale;
 };
 
 /// Minimax coefficients of 2^r on [-1/2, 1/2].
@@ -151,118 +161,93 @@ constexpr double tanhNearZero[] = {-0.3333333134651184, 0.13332952558994293,
                                    -0.053878385573625565, 0.021129172295331955,
                                    -0.006293242331594229};
 
-template <typename OpTy>
-bool isF32(OpTy op) {
-  return getElementTypeOrSelf(op.getType()).isF32();
+/// A function of one f32 as arithmetic.
+template <typename OpTy, Value (*expand)(FloatBuilder &, Value)>
+struct ExpandF32 : OpRewritePattern<OpTy> {
+  ExpandF32(MLIRContext *context, Instructions has)
+      : OpRewritePattern<OpTy>(context), has(has) {}
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
+    FloatBuilder b(rewriter, op.getLoc(), op.getType(), has);
+    rewriter.replaceOp(op, expand(b, op.getOperand()));
+    return success();
+  }
+  Instructions has;
+};
+
+Value expandExp2(FloatBuilder &b, Value operand) {
+  Value x = b.clamp(operand, -160, 130);
+  auto [whole, n] = b.round(x);
+  Value r = b.sub(x, whole);
+  return b.scale(b.polynomial(r, powerCoefficients), whole, n);
 }
 
-struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
-  ExpandExp2(MLIRContext *context, bool hasScale)
-      : OpRewritePattern(context), hasScale(hasScale) {}
-  LogicalResult matchAndRewrite(math::Exp2Op op,
-                                PatternRewriter &rewriter) const override {
-    if (!isF32(op))
-      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
-    FloatBuilder b(rewriter, op.getLoc(), op.getType(), hasScale);
-    Value x = b.clamp(op.getOperand(), -160, 130);
-    auto [whole, n] = b.round(x);
-    Value r = b.sub(x, whole);
-    rewriter.replaceOp(op,
-                       b.scale(b.polynomial(r, powerCoefficients), whole, n));
-    return success();
+Value expandExp(FloatBuilder &b, Value operand) {
+  if (b.has.exponential) {
+    // 2^t for t = x log2(e) rounded, times 1 + ln 2 (x log2(e) - t).
+    Value x = b.clamp(operand, -200, 200);
+    Value t = b.mul(x, b.constant(1.44269502162933349609375));
+    Value lost = b.fma(x, b.constant(1.44269502162933349609375),
+                       arith::NegFOp::create(b.b, b.loc, t));
+    lost = b.fma(x, b.constant(1.92596299112661746887e-8), lost);
+    Value power = math::Exp2Op::create(b.b, b.loc, t);
+    return b.mul(power, b.fma(lost, b.constant(0.693147182), b.constant(1)));
   }
-  bool hasScale;
-};
-
-struct ExpandExp : OpRewritePattern<math::ExpOp> {
-  ExpandExp(MLIRContext *context, bool hasScale)
-      : OpRewritePattern(context), hasScale(hasScale) {}
-  LogicalResult matchAndRewrite(math::ExpOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!isF32(op))
-      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
-    FloatBuilder b(rewriter, op.getLoc(), op.getType(), hasScale);
-    Value x = b.clamp(op.getOperand(), -110, 90);
-    auto [whole, n] = b.round(b.mul(x, b.constant(1.44269504)));
-    // x - n ln 2 in two parts (Cody and Waite), exact to below one unit.
-    Value r = b.fma(whole, b.constant(-0.693145751953125), x);
-    r = b.fma(whole, b.constant(-1.42860677e-06), r);
-    rewriter.replaceOp(
-        op, b.scale(b.polynomial(r, exponentialCoefficients), whole, n));
-    return success();
-  }
-  bool hasScale;
-};
+  Value x = b.clamp(operand, -110, 90);
+  auto [whole, n] = b.round(b.mul(x, b.constant(1.44269504)));
+  // x - n ln 2 in two parts (Cody and Waite), exact to below one unit.
+  Value r = b.fma(whole, b.constant(-0.693145751953125), x);
+  r = b.fma(whole, b.constant(-1.42860677e-06), r);
+  return b.scale(b.polynomial(r, exponentialCoefficients), whole, n);
+}
 
 /// `small` where |x| <= limit, else `large` with the sign of x.
-Value joinBySize(PatternRewriter &rewriter, Location loc, FloatBuilder &b,
-                 Value x, Value magnitude, double limit, Value small,
-                 Value large) {
-  Value isSmall = arith::CmpFOp::create(
-      rewriter, loc, arith::CmpFPredicate::OLE, magnitude, b.constant(limit));
-  Value signedLarge = math::CopySignOp::create(rewriter, loc, large, x);
-  return arith::SelectOp::create(rewriter, loc, isSmall, small, signedLarge);
+Value joinBySize(FloatBuilder &b, Value x, Value magnitude, double limit,
+                 Value small, Value large) {
+  Value isSmall = arith::CmpFOp::create(b.b, b.loc, arith::CmpFPredicate::OLE,
+                                        magnitude, b.constant(limit));
+  Value signedLarge = math::CopySignOp::create(b.b, b.loc, large, x);
+  return arith::SelectOp::create(b.b, b.loc, isSmall, small, signedLarge);
 }
 
-struct ExpandErf : OpRewritePattern<math::ErfOp> {
-  ExpandErf(MLIRContext *context, bool hasScale)
-      : OpRewritePattern(context), hasScale(hasScale) {}
-  LogicalResult matchAndRewrite(math::ErfOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!isF32(op))
-      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
-    Location loc = op.getLoc();
-    FloatBuilder b(rewriter, loc, op.getType(), hasScale);
-    Value x = op.getOperand();
-    Value magnitude = math::AbsFOp::create(rewriter, loc, x);
-    Value square = b.mul(x, x);
-    Value small = b.fma(b.polynomial(square, erfNearZero), x, x);
-    // erf(4) rounds to 1. A nan stays one: minimum keeps it.
-    Value bounded =
-        arith::MinimumFOp::create(rewriter, loc, magnitude, b.constant(4));
-    Value tail =
-        math::ExpOp::create(rewriter, loc, b.polynomial(bounded, logOfErfc));
-    Value large = b.sub(b.constant(1), tail);
-    rewriter.replaceOp(
-        op, joinBySize(rewriter, loc, b, x, magnitude, 0.95, small, large));
-    return success();
-  }
-  bool hasScale;
-};
+Value expandErf(FloatBuilder &b, Value x) {
+  Value magnitude = math::AbsFOp::create(b.b, b.loc, x);
+  Value square = b.mul(x, x);
+  Value small = b.fma(b.polynomial(square, erfNearZero), x, x);
+  // erf(4) rounds to 1. A nan stays one: minimum keeps it.
+  Value bounded =
+      arith::MinimumFOp::create(b.b, b.loc, magnitude, b.constant(4));
+  Value tail =
+      math::ExpOp::create(b.b, b.loc, b.polynomial(bounded, logOfErfc));
+  return joinBySize(b, x, magnitude, 0.95, small, b.sub(b.constant(1), tail));
+}
 
-struct ExpandTanh : OpRewritePattern<math::TanhOp> {
-  ExpandTanh(MLIRContext *context, bool hasScale)
-      : OpRewritePattern(context), hasScale(hasScale) {}
-  LogicalResult matchAndRewrite(math::TanhOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!isF32(op))
-      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
-    Location loc = op.getLoc();
-    FloatBuilder b(rewriter, loc, op.getType(), hasScale);
-    Value x = op.getOperand();
-    Value magnitude = math::AbsFOp::create(rewriter, loc, x);
-    Value square = b.mul(x, x);
-    Value inner = b.mul(b.polynomial(square, tanhNearZero), square);
-    Value small = b.fma(inner, x, x);
-    // 1 - 2 / (exp(2 |x|) + 1), which is 1 for large |x|.
-    Value e = math::ExpOp::create(rewriter, loc, b.add(magnitude, magnitude));
-    Value quotient = arith::DivFOp::create(rewriter, loc, b.constant(2),
-                                           b.add(e, b.constant(1)));
-    Value large = b.sub(b.constant(1), quotient);
-    rewriter.replaceOp(
-        op, joinBySize(rewriter, loc, b, x, magnitude, 0.6, small, large));
-    return success();
-  }
-  bool hasScale;
-};
+Value expandTanh(FloatBuilder &b, Value x) {
+  Value magnitude = math::AbsFOp::create(b.b, b.loc, x);
+  Value square = b.mul(x, x);
+  Value inner = b.mul(b.polynomial(square, tanhNearZero), square);
+  Value small = b.fma(inner, x, x);
+  // 1 - 2 / (exp(2 |x|) + 1), which is 1 for large |x|.
+  Value e = math::ExpOp::create(b.b, b.loc, b.add(magnitude, magnitude));
+  Value quotient =
+      arith::DivFOp::create(b.b, b.loc, b.constant(2), b.add(e, b.constant(1)));
+  return joinBySize(b, x, magnitude, 0.6, small,
+                    b.sub(b.constant(1), quotient));
+}
 
 struct ExpandMath : gate::impl::ExpandMathBase<ExpandMath> {
   using gate::impl::ExpandMathBase<ExpandMath>::ExpandMathBase;
 
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandErf, ExpandExp, ExpandExp2, ExpandTanh>(
-        &getContext(), scaleInstruction);
+    Instructions has{scaleInstruction, exponentialInstruction};
+    patterns.add<ExpandF32<math::ErfOp, expandErf>,
+                 ExpandF32<math::ExpOp, expandExp>,
+                 ExpandF32<math::TanhOp, expandTanh>>(&getContext(), has);
+    if (!has.exponential)
+      patterns.add<ExpandF32<math::Exp2Op, expandExp2>>(&getContext(), has);
     auto others = [](StringRef name) {
       return name == "math.log" || name == "math.log1p";
     };

@@ -164,7 +164,9 @@ void gate::buildCudaPipeline(OpPassManager &manager) {
   OpPassManager &kernels = manager.nest<ModuleOp>();
   kernels.addPass(createDistributeBlocks());
   addSimplify(kernels);
-  kernels.addNestedPass<func::FuncOp>(createExpandMath());
+  ExpandMathOptions math;
+  math.exponentialInstruction = true;
+  kernels.addNestedPass<func::FuncOp>(createExpandMath(math));
   kernels.addNestedPass<func::FuncOp>(createLowerKernelArguments());
   kernels.addPass(createConvertNVVMToLLVMPass());
   addConvertToLLVM(kernels, /*x86=*/false);

@@ -244,8 +244,6 @@ LogicalResult KernelGroup::tile(RewriterBase &rewriter) {
           rewriter, cast<TilingInterface>(root.getOperation()), options);
   if (failed(result))
     return root.emitError("cannot be tiled for a GPU kernel");
-  for (auto [from, to] : result->replacements)
-    rewriter.replaceAllUsesWith(from, to);
   // Sizes of what was taken in are those of the destinations.
   for (auto &[op, loops] : members)
     for (OpResult value : op->getResults())
@@ -253,6 +251,8 @@ LogicalResult KernelGroup::tile(RewriterBase &rewriter) {
         if (auto dim = dyn_cast<tensor::DimOp>(use.getOwner()))
           dim.getSourceMutable().assign(
               cast<linalg::LinalgOp>(op).getTiedOpOperand(value)->get());
+  for (auto [from, to] : result->replacements)
+    rewriter.replaceAllUsesWith(from, to);
   // The slices of what was taken in are left over, and keep it alive.
   eraseDead(rewriter, root->getBlock());
   return success();

@@ -31,16 +31,23 @@ static Value softplusTail(TensorBuilder &b, Value x) {
   return math::Log1pOp::create(b.builder, b.loc, e);
 }
 
+/// x / y within two units, for y from 1 on: machines that have a faster
+/// division than the exact one may use it.
+static Value approximateDiv(TensorBuilder &b, Value x, Value y) {
+  return arith::DivFOp::create(b.builder, b.loc, x, y,
+                               arith::FastMathFlags::afn);
+}
+
 static Value fastActivation(TensorBuilder &b, Activation kind, Value x) {
   Type type = x.getType();
   switch (kind) {
   case Activation::identity:
     return x;
   case Activation::sigmoid:
-    return b.div(b.number(type, 1),
-                 b.add(b.number(type, 1), expOfNegative(b, x)));
+    return approximateDiv(b, b.number(type, 1),
+                          b.add(b.number(type, 1), expOfNegative(b, x)));
   case Activation::silu:
-    return b.div(x, b.add(b.number(type, 1), expOfNegative(b, x)));
+    return approximateDiv(b, x, b.add(b.number(type, 1), expOfNegative(b, x)));
   case Activation::gelu: {
     Value half = b.mul(x, b.number(type, 0.5));
     Value erf = math::ErfOp::create(

@@ -82,7 +82,7 @@ def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
     vectors are registers of one thread. An op without such a form is an error.
   }];
   let options = [
-    Option<"elementsPerThread", "elements-per-thread", "int64_t", "16",
+    Option<"elementsPerThread", "elements-per-thread", "int64_t", "8",
            "Elements of the largest vector that a thread should hold">,
     Option<"maxWarps", "max-warps", "int64_t", "16",
            "Warps of a block at most, a power of two">];
@@ -105,7 +105,9 @@ def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
   let options = [
     Option<"scaleInstruction", "scale-instruction", "bool", "false",
            "Scale vectors of sixteen by powers of two with AVX-512's "
-           "instruction">];
+           "instruction">,
+    Option<"exponentialInstruction", "exponential-instruction", "bool", "false",
+           "The machine has 2^x as an instruction, which math.exp2 becomes">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
