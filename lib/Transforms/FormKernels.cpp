@@ -41,6 +41,7 @@ public:
         reductionElements(reductionElements) {}
 
   LogicalResult chooseTiles();
+  bool chooseProductTiles();
   void collectProducers();
   LogicalResult tile(RewriterBase &rewriter);
 
@@ -49,12 +50,15 @@ private:
                                          const LoopMap &userLoops,
                                          OpOperand &operand);
   bool fitsReduction(linalg::LinalgOp op);
+  LogicalResult tileDepth(RewriterBase &rewriter, scf::ForallOp loop);
 
   linalg::LinalgOp root;
   int64_t tileElements, reductionElements;
   /// Tile size per loop of the root; 0: the whole loop.
   SmallVector<int64_t> tiles;
   llvm::MapVector<Operation *, LoopMap> members;
+  /// Whether the tiles are those of a product of matrices.
+  bool hasProduct = false;
   /// Members that something outside the group reads, too.
   DenseSet<Operation *> yielded;
 };
@@ -81,7 +85,127 @@ bool KernelGroup::fitsReduction(linalg::LinalgOp op) {
   return extent > 0 && extent <= reductionElements;
 }
 
+/// Rows and columns of the result that one thread block computes, and the depth
+/// that it takes at once, in bytes.
+static constexpr int64_t productRows = 128, productColumns = 128,
+                         productDepthBytes = 64;
+
+/// The loops of a product of matrices that runs over rows of the left side and
+/// columns of the right one, last of each; nothing for other ops.
+static std::optional<std::pair<unsigned, unsigned>>
+matrixLoops(linalg::LinalgOp op) {
+  if (!linalg::isaContractionOpInterface(op) || op.getNumDpsInputs() != 2 ||
+      op.getNumReductionLoops() == 0)
+    return std::nullopt;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  if (!llvm::all_of(maps,
+                    [](AffineMap m) { return m.isProjectedPermutation(); }))
+    return std::nullopt;
+  std::optional<unsigned> row, column;
+  for (unsigned l = 0; l < op.getNumLoops(); ++l) {
+    if (!maps[2].isFunctionOfDim(l))
+      continue;
+    bool left = maps[0].isFunctionOfDim(l), right = maps[1].isFunctionOfDim(l);
+    if (left && !right)
+      row = l;
+    else if (right && !left)
+      column = l;
+  }
+  if (!row || !column)
+    return std::nullopt;
+  return std::pair(*row, *column);
+}
+
+/// Tiles for a root that is a product, or that a product flows into element by
+/// element.
+bool KernelGroup::chooseProductTiles() {
+  std::optional<std::pair<unsigned, unsigned>> loops;
+  linalg::LinalgOp op = root;
+  // For each loop of `op` the loop of the root.
+  SmallVector<int64_t> rootLoop(root.getNumLoops());
+  std::iota(rootLoop.begin(), rootLoop.end(), 0);
+  while (!(loops = matrixLoops(op))) {
+    if (op.getNumReductionLoops() || !op.hasPureTensorSemantics())
+      return false;
+    // The first operand of the same loops that such an op computes.
+    linalg::LinalgOp next;
+    SmallVector<int64_t> nextLoop;
+    for (OpOperand *operand : op.getDpsInputOperands()) {
+      auto producer = operand->get().getDefiningOp<linalg::LinalgOp>();
+      AffineMap map = op.getMatchingIndexingMap(operand);
+      if (!producer || !map.isPermutation() ||
+          producer->getBlock() != root->getBlock())
+        continue;
+      AffineMap written =
+          producer.getIndexingMapMatchingResult(cast<OpResult>(operand->get()));
+      if (!written.isProjectedPermutation())
+        continue;
+      next = producer;
+      nextLoop.assign(producer.getNumLoops(), -1);
+      for (auto [read, write] :
+           llvm::zip(map.getResults(), written.getResults()))
+        nextLoop[cast<AffineDimExpr>(write).getPosition()] =
+            rootLoop[cast<AffineDimExpr>(read).getPosition()];
+      break;
+    }
+    if (!next)
+      return false;
+    op = next;
+    rootLoop = nextLoop;
+  }
+  auto tileOf = [&](unsigned loop, int64_t most) {
+    int64_t range = op.getStaticLoopRanges()[loop];
+    return ShapedType::isDynamic(range) ? most
+                                        : std::min(most, paddedSize(range));
+  };
+  tiles.assign(root.getNumLoops(), 1);
+  for (auto [l, iterator] : llvm::enumerate(root.getIteratorTypesArray()))
+    if (iterator == utils::IteratorType::reduction)
+      tiles[l] = 0;
+  tiles[rootLoop[loops->first]] = tileOf(loops->first, productRows);
+  tiles[rootLoop[loops->second]] = tileOf(loops->second, productColumns);
+  hasProduct = true;
+  return true;
+}
+
+/// Products of a kernel step by step along the depth.
+LogicalResult KernelGroup::tileDepth(RewriterBase &rewriter,
+                                     scf::ForallOp loop) {
+  SmallVector<linalg::LinalgOp> products;
+  loop.walk([&](linalg::LinalgOp op) {
+    if (matrixLoops(op))
+      products.push_back(op);
+  });
+  for (linalg::LinalgOp op : products) {
+    int64_t bytes =
+        llvm::divideCeil(getElementTypeOrSelf(op.getDpsInputOperand(0)->get())
+                             .getIntOrFloatBitWidth(),
+                         8);
+    SmallVector<int64_t> sizes(op.getNumLoops(), 0);
+    bool isLast = true, steps = false;
+    for (int64_t l = op.getNumLoops() - 1; l >= 0; --l)
+      if (op.getIteratorTypesArray()[l] == utils::IteratorType::reduction) {
+        sizes[l] = isLast ? productDepthBytes / bytes : 1;
+        steps |= op.getStaticLoopRanges()[l] != 1;
+        isLast = false;
+      }
+    if (!steps)
+      continue;
+    rewriter.setInsertionPoint(op);
+    scf::SCFTilingOptions tiling;
+    tiling.setTileSizes(getAsIndexOpFoldResult(op.getContext(), sizes));
+    FailureOr<scf::SCFTilingResult> result = scf::tileUsingSCF(
+        rewriter, cast<TilingInterface>(op.getOperation()), tiling);
+    if (failed(result))
+      return op.emitError("cannot be tiled along its depth");
+    rewriter.replaceOp(op, result->replacements);
+  }
+  return success();
+}
+
 LogicalResult KernelGroup::chooseTiles() {
+  if (chooseProductTiles())
+    return success();
   if (!fitsReduction(root))
     return root.emitError("expects a reduction over at most ")
            << reductionElements
@@ -171,7 +295,7 @@ void KernelGroup::collectProducers() {
        llvm::reverse(llvm::make_range(block->begin(), Block::iterator(root)))) {
     auto producer = dyn_cast<linalg::LinalgOp>(op);
     if (!producer || !producer.hasPureTensorSemantics() ||
-        !fitsReduction(producer))
+        !(fitsReduction(producer) || (hasProduct && matrixLoops(producer))))
       continue;
     std::optional<LoopMap> loops;
     bool used = false, fits = true, readLater = false;
@@ -253,8 +377,11 @@ LogicalResult KernelGroup::tile(RewriterBase &rewriter) {
               cast<linalg::LinalgOp>(op).getTiedOpOperand(value)->get());
   for (auto [from, to] : result->replacements)
     rewriter.replaceAllUsesWith(from, to);
+  scf::ForallOp loop = cast<scf::ForallOp>(result->loops.front());
   // The slices of what was taken in are left over, and keep it alive.
-  eraseDead(rewriter, root->getBlock());
+  eraseDead(rewriter, loop->getBlock());
+  if (hasProduct)
+    return tileDepth(rewriter, loop);
   return success();
 }
 

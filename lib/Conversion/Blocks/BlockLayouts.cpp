@@ -56,6 +56,78 @@ LinearLayout gate::resultLayout(vector::MultiDimReductionOp op,
   return result;
 }
 
+ProductLayouts gate::productLayouts(vector::ContractionOp op, int64_t warps) {
+  VectorType left = op.getLhsType(), right = op.getRhsType();
+  int64_t rows = left.getDimSize(0), columns = right.getDimSize(0),
+          depth = left.getDimSize(1);
+  bool isWide = left.getElementType().isF32();
+  using L = LinearLayout;
+  L a({rows, depth}), c({columns, depth}), d({rows, columns});
+  int64_t fragmentDepth = isWide ? 8 : 16;
+  // Registers of one fragment: pairs along the depth where two elements share
+  // a register, then rows, then depth; of the result pairs of columns, rows.
+  if (isWide) {
+    a.add(L::Register, {8, 0});
+    a.add(L::Register, {0, 4});
+    c.add(L::Register, {0, 4});
+  } else {
+    a.add(L::Register, {0, 1});
+    a.add(L::Register, {8, 0});
+    a.add(L::Register, {0, 8});
+    c.add(L::Register, {0, 1});
+    c.add(L::Register, {0, 8});
+  }
+  d.add(L::Register, {0, 1});
+  d.add(L::Register, {8, 0});
+  // Lanes: four along the depth (or columns), eight along rows (or columns).
+  int64_t first = isWide ? 1 : 2;
+  for (int64_t bit : {first, 2 * first}) {
+    a.add(L::Lane, {0, bit});
+    c.add(L::Lane, {0, bit});
+  }
+  d.add(L::Lane, {0, 2});
+  d.add(L::Lane, {0, 4});
+  for (int64_t bit : {1, 2, 4}) {
+    a.add(L::Lane, {bit, 0});
+    c.add(L::Lane, {bit, 0});
+    d.add(L::Lane, {bit, 0});
+  }
+  // Warps: the longer side of what is left of the result is split first.
+  int64_t row = 16, column = 8;
+  for (int64_t w = 1; w < warps; w *= 2) {
+    bool alongRows =
+        row < rows && (rows / row >= columns / column || column >= columns);
+    if (alongRows) {
+      a.add(L::Warp, {row, 0});
+      c.add(L::Warp, {0, 0});
+      d.add(L::Warp, {row, 0});
+      row *= 2;
+    } else if (column < columns) {
+      a.add(L::Warp, {0, 0});
+      c.add(L::Warp, {column, 0});
+      d.add(L::Warp, {0, column});
+      column *= 2;
+    } else {
+      for (L *layout : {&a, &c, &d})
+        layout->add(L::Warp, {0, 0});
+    }
+  }
+  // Further registers: depth, then columns, then rows.
+  for (int64_t bit = fragmentDepth; bit < depth; bit *= 2) {
+    a.add(L::Register, {0, bit});
+    c.add(L::Register, {0, bit});
+  }
+  for (; column < columns; column *= 2) {
+    c.add(L::Register, {column, 0});
+    d.add(L::Register, {0, column});
+  }
+  for (; row < rows; row *= 2) {
+    a.add(L::Register, {row, 0});
+    d.add(L::Register, {row, 0});
+  }
+  return {a, c, d, fragmentDepth};
+}
+
 bool BlockLayouts::isFlexible(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -81,6 +153,20 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
       return {};
     return {resultLayout(reduction, of(reduction.getSource())),
             volume(reduction.getSource())};
+  }
+  if (auto product = dyn_cast<vector::ContractionOp>(user)) {
+    // What a product adds to is kept as it comes out; its operands go through
+    // shared memory in any case.
+    if (use.getOperandNumber() == 2)
+      return {productLayouts(product, warps).result,
+              product.getLhsType().getNumElements() *
+                  product.getRhsType().getDimSize(0)};
+    return {ofMemory(shape), volume(use.get())};
+  }
+  if (auto loop = dyn_cast<scf::ForOp>(user)) {
+    if (OpResult result = loop.getTiedLoopResult(&use))
+      return demandFor(loop.getTiedLoopRegionIterArg(result));
+    return {};
   }
   if (auto cast = dyn_cast<vector::BroadcastOp>(user)) {
     Demand demand = demandFor(cast.getResult());
@@ -124,6 +210,8 @@ LinearLayout BlockLayouts::of(Value value) {
   LinearLayout layout;
   if (!op || isa<scf::ForOp, scf::IfOp>(op)) {
     layout = demandFor(value).layout;
+  } else if (auto product = dyn_cast<vector::ContractionOp>(op)) {
+    layout = productLayouts(product, warps).result;
   } else if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op)) {
     layout = resultLayout(reduction, of(reduction.getSource()));
   } else if (auto cast = dyn_cast<vector::TransposeOp>(op)) {

@@ -47,6 +47,17 @@ private:
   llvm::DenseMap<mlir::Value, Demand> demands;
 };
 
+/// Where tensor cores want the matrices of a product: `left` [rows, depth],
+/// `right` [columns, depth] and `result` [rows, columns], for mma.sync (PTX
+/// ISA, section 9.7.14.5): fragments of 16 rows, 8 columns and a depth of 16
+/// (of 8 for f32, as tf32), warps side by side over the result.
+struct ProductLayouts {
+  LinearLayout left, right, result;
+  /// Depth of one fragment.
+  int64_t fragmentDepth;
+};
+ProductLayouts productLayouts(mlir::vector::ContractionOp op, int64_t warps);
+
 /// What the source of a broadcast must have, for a result with `layout`.
 LinearLayout sourceLayout(mlir::vector::BroadcastOp op,
                           const LinearLayout &layout);

@@ -20,6 +20,9 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
+/// Dynamic shared memory, one symbol for all kernels.
+static constexpr StringLiteral sharedSymbol = "gate_dynamic_shared";
+
 VectorType Distributor::registersType(Value vector,
                                       const LinearLayout &layout) {
   return VectorType::get({layout.getRegisters()},
@@ -142,10 +145,6 @@ Value Distributor::isOwner(const LinearLayout &layout) {
 // Shared memory
 //===----------------------------------------------------------------------===//
 
-std::string Distributor::sharedSymbol() {
-  return (kernel.getName() + "_shared").str();
-}
-
 void Distributor::barrier() { NVVM::Barrier0Op::create(b, loc); }
 
 void Distributor::reserveShared(int64_t bytes) {
@@ -154,7 +153,7 @@ void Distributor::reserveShared(int64_t bytes) {
 
 Value Distributor::sharedAddress(Value index, Type element) {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 3);
-  Value base = LLVM::AddressOfOp::create(b, loc, pointer, sharedSymbol());
+  Value base = LLVM::AddressOfOp::create(b, loc, pointer, sharedSymbol);
   Value offset = arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
   return LLVM::GEPOp::create(b, loc, pointer, element, base,
                              ArrayRef<LLVM::GEPArg>{offset});
@@ -191,54 +190,79 @@ Value Distributor::convert(Value value, const LinearLayout &from,
       moved.push_back(elements[source]);
     return join(moved);
   }
-  // Through shared memory, in row-major order.
+  // Through shared memory: rows along the last dim, their pieces of 16 bytes in
+  // an order that differs from row to row, so that a column is spread over
+  // banks.
   Type element = cast<VectorType>(value.getType()).getElementType();
   Type stored = element.isInteger(1) ? b.getI8Type() : element;
   if (stored.isIndex())
     stored = b.getI64Type();
+  int64_t bytes = llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8);
+  ArrayRef<int64_t> shape = from.getShape();
   int64_t count = 1;
-  for (int64_t size : from.getShape())
+  for (int64_t size : shape)
     count *= size;
-  reserveShared(count * llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8));
-  auto flat = [&](const LinearLayout &layout, Values &thread, int64_t reg) {
-    Value index;
-    for (unsigned dim = 0; dim < layout.getRank(); ++dim) {
-      Value position = coordinate(layout, thread, reg, dim);
-      if (!index) {
-        index = position;
-        continue;
-      }
-      Value size =
-          arith::ConstantIndexOp::create(b, loc, layout.getShape()[dim]);
-      index = arith::AddIOp::create(
-          b, loc, arith::MulIOp::create(b, loc, index, size), position);
+  reserveShared(count * bytes);
+  int64_t rank = shape.size();
+  int64_t last = rank ? shape.back() : 1;
+  int64_t piece = 16 / bytes;
+  int64_t pieces = std::clamp<int64_t>(last / piece, 1, 8);
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  auto address = [&](const LinearLayout &layout, Values &thread, int64_t reg) {
+    Value row = number(0);
+    for (int64_t dim = 0; dim + 1 < rank; ++dim)
+      row = arith::AddIOp::create(
+          b, loc, arith::MulIOp::create(b, loc, row, number(shape[dim])),
+          coordinate(layout, thread, reg, dim));
+    Value column = rank ? coordinate(layout, thread, reg, rank - 1) : number(0);
+    if (pieces > 1) {
+      Value turn = arith::AndIOp::create(b, loc, row, number(pieces - 1));
+      turn = arith::MulIOp::create(b, loc, turn, number(piece));
+      column = arith::XOrIOp::create(b, loc, column, turn);
     }
-    return index ? index : arith::ConstantIndexOp::create(b, loc, 0);
+    Value index = arith::AddIOp::create(
+        b, loc, arith::MulIOp::create(b, loc, row, number(last)), column);
+    return sharedAddress(index, stored);
+  };
+  auto widthOf = [&](const LinearLayout &layout) {
+    return rank ? std::min(piece, layout.getContiguous(rank - 1)) : 1;
+  };
+  auto toStored = [&](Value scalar) -> Value {
+    if (element.isInteger(1))
+      return arith::ExtUIOp::create(b, loc, stored, scalar);
+    if (element.isIndex())
+      return arith::IndexCastOp::create(b, loc, stored, scalar);
+    return scalar;
+  };
+  auto fromStored = [&](Value scalar) -> Value {
+    if (element.isInteger(1))
+      return arith::TruncIOp::create(b, loc, element, scalar);
+    if (element.isIndex())
+      return arith::IndexCastOp::create(b, loc, element, scalar);
+    return scalar;
   };
   Values thread = threadCoordinates(from);
-  for (auto [reg, scalar] : llvm::enumerate(split(value))) {
-    Value moved = scalar;
-    if (element.isInteger(1))
-      moved = arith::ExtUIOp::create(b, loc, stored, moved);
-    else if (element.isIndex())
-      moved = arith::IndexCastOp::create(b, loc, stored, moved);
-    LLVM::StoreOp::create(b, loc, moved,
-                          sharedAddress(flat(from, thread, reg), stored));
+  Values elements = llvm::map_to_vector(split(value), toStored);
+  int64_t width = widthOf(from);
+  for (int64_t reg = 0, e = elements.size(); reg < e; reg += width) {
+    Values chunk(elements.begin() + reg, elements.begin() + reg + width);
+    LLVM::StoreOp::create(b, loc, join(chunk), address(from, thread, reg),
+                          static_cast<unsigned>(width * bytes));
   }
   barrier();
   thread = threadCoordinates(to);
-  Values elements;
-  for (int64_t reg = 0; reg < to.getRegisters(); ++reg) {
-    Value moved = LLVM::LoadOp::create(
-        b, loc, stored, sharedAddress(flat(to, thread, reg), stored));
-    if (element.isInteger(1))
-      moved = arith::TruncIOp::create(b, loc, element, moved);
-    else if (element.isIndex())
-      moved = arith::IndexCastOp::create(b, loc, element, moved);
-    elements.push_back(moved);
+  elements.clear();
+  width = widthOf(to);
+  for (int64_t reg = 0; reg < to.getRegisters(); reg += width) {
+    Value chunk = LLVM::LoadOp::create(b, loc, VectorType::get({width}, stored),
+                                       address(to, thread, reg),
+                                       static_cast<unsigned>(width * bytes));
+    llvm::append_range(elements, split(chunk));
   }
   barrier();
-  return join(elements);
+  return join(llvm::map_to_vector(elements, fromStored));
 }
 
 /// A flexible value in `layout`.
@@ -339,6 +363,12 @@ LogicalResult Distributor::distributeElementwise(Operation *op) {
 }
 
 LogicalResult Distributor::distributeLoop(scf::ForOp loop) {
+  if (llvm::none_of(loop.getResultTypes(),
+                    [](Type type) { return isa<VectorType>(type); })) {
+    LogicalResult result = distributeBlock(loop.getBody());
+    b.setInsertionPointAfter(loop);
+    return result;
+  }
   Values inits;
   for (auto [init, argument] :
        llvm::zip(loop.getInitArgs(), loop.getRegionIterArgs()))
@@ -379,6 +409,44 @@ LogicalResult Distributor::distributeLoop(scf::ForOp loop) {
   return success();
 }
 
+LogicalResult Distributor::distributeChoice(scf::IfOp choice) {
+  for (Region &region : choice->getRegions())
+    if (!region.empty() && failed(distributeBlock(&region.front())))
+      return failure();
+  auto isVector = [](Type type) { return isa<VectorType>(type); };
+  SmallVector<Type> types(choice.getResultTypes());
+  if (llvm::none_of(types, isVector)) {
+    b.setInsertionPointAfter(choice);
+    return success();
+  }
+  for (Region &region : choice->getRegions()) {
+    Operation *yield = region.front().getTerminator();
+    b.setInsertionPoint(yield);
+    for (auto [position, result] : llvm::enumerate(choice.getResults())) {
+      if (!isVector(result.getType()))
+        continue;
+      Value value = get(yield->getOperand(position), layouts.of(result));
+      if (!value)
+        return failure();
+      yield->setOperand(position, value);
+      types[position] = value.getType();
+    }
+  }
+  b.setInsertionPoint(choice);
+  auto fresh = scf::IfOp::create(b, choice.getLoc(), types,
+                                 choice.getCondition(), /*addThenBlock=*/false,
+                                 /*addElseBlock=*/false);
+  fresh.getThenRegion().takeBody(choice.getThenRegion());
+  fresh.getElseRegion().takeBody(choice.getElseRegion());
+  for (auto [old, now] : llvm::zip(choice.getResults(), fresh.getResults()))
+    if (isVector(old.getType()))
+      set(old, now);
+    else
+      old.replaceAllUsesWith(now);
+  b.setInsertionPointAfter(fresh);
+  return success();
+}
+
 LogicalResult Distributor::distribute(Operation *op) {
   loc = op->getLoc();
   if (auto read = dyn_cast<vector::TransferReadOp>(op))
@@ -389,8 +457,12 @@ LogicalResult Distributor::distribute(Operation *op) {
     return this->gather(gather);
   if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op))
     return reduce(reduction);
+  if (auto product = dyn_cast<vector::ContractionOp>(op))
+    return multiply(product);
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return distributeLoop(loop);
+  if (auto choice = dyn_cast<scf::IfOp>(op))
+    return distributeChoice(choice);
   auto isVector = [](Type type) { return isa<VectorType>(type); };
   if (llvm::none_of(op->getOperandTypes(), isVector) &&
       llvm::none_of(op->getResultTypes(), isVector))
@@ -448,13 +520,6 @@ LogicalResult Distributor::run() {
     if (failed(distribute(op)))
       return failure();
   }
-  if (sharedBytes) {
-    b.setInsertionPoint(kernel);
-    LLVM::GlobalOp::create(
-        b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), sharedBytes),
-        /*isConstant=*/false, LLVM::Linkage::Internal, sharedSymbol(),
-        /*value=*/Attribute(), /*alignment=*/16, /*addrSpace=*/3);
-  }
   // The vectors of the block are used by one another only.
   for (Operation *op : llvm::reverse(old))
     op->erase();
@@ -471,6 +536,12 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     for (func::FuncOp function : getOperation().getOps<func::FuncOp>())
       if (function->hasAttr("gate.kernel"))
         kernels.push_back(function);
+    OpBuilder b = OpBuilder::atBlockBegin(getOperation().getBody());
+    LLVM::GlobalOp::create(b, getOperation().getLoc(),
+                           LLVM::LLVMArrayType::get(b.getI8Type(), 0),
+                           /*isConstant=*/false, LLVM::Linkage::External,
+                           sharedSymbol, /*value=*/Attribute(),
+                           /*alignment=*/1024, /*addrSpace=*/3);
     for (func::FuncOp kernel : kernels)
       if (failed(distribute(kernel)))
         return signalPassFailure();
@@ -479,8 +550,12 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
   LogicalResult distribute(func::FuncOp kernel) {
     // The largest vector decides how many threads there are, the narrowest
     // type in memory how many neighbours fill 16 bytes.
-    int64_t largest = 1, narrowest = 16;
+    int64_t largest = 1, narrowest = 16, product = 0;
     kernel.walk([&](Operation *op) {
+      if (auto contraction = dyn_cast<vector::ContractionOp>(op))
+        product = std::max(
+            product,
+            cast<VectorType>(contraction.getResultType()).getNumElements());
       for (Value value : op->getResults())
         if (auto type = dyn_cast<VectorType>(value.getType()))
           largest = std::max(largest, type.getNumElements());
@@ -492,12 +567,19 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     });
     int64_t warps = std::clamp<int64_t>(
         largest / (LinearLayout::lanes * elementsPerThread), 1, maxWarps);
+    // Sums of a product stay in registers: more of them read each operand from
+    // shared memory less often.
+    if (product)
+      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
     BlockLayouts layouts(16 / narrowest, warps);
-    if (failed(Distributor(kernel, layouts).run()))
+    Distributor distributor(kernel, layouts);
+    if (failed(distributor.run()))
       return failure();
     OpBuilder b(kernel);
     kernel->setAttr("gate.threads",
                     b.getI64IntegerAttr(warps * LinearLayout::lanes));
+    kernel->setAttr("gate.shared_bytes",
+                    b.getI64IntegerAttr(distributor.getSharedBytes()));
     return success();
   }
 };

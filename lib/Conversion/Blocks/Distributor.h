@@ -26,6 +26,8 @@ public:
         loc(kernel.getLoc()) {}
 
   mlir::LogicalResult run();
+  /// Bytes of shared memory that the kernel needs.
+  int64_t getSharedBytes() const { return sharedBytes; }
 
 private:
   using Value = mlir::Value;
@@ -36,6 +38,7 @@ private:
   mlir::LogicalResult distributeBlock(mlir::Block *block);
   mlir::LogicalResult distributeElementwise(mlir::Operation *op);
   mlir::LogicalResult distributeLoop(mlir::scf::ForOp loop);
+  mlir::LogicalResult distributeChoice(mlir::scf::IfOp choice);
   mlir::VectorType registersType(Value vector, const LinearLayout &layout);
   /// The registers of `vector` in `layout`, at the builder's place.
   Value get(Value vector, const LinearLayout &layout);
@@ -59,7 +62,6 @@ private:
   Value isOwner(const LinearLayout &layout);
 
   // Shared memory: one buffer, used in turns.
-  std::string sharedSymbol();
   void barrier();
   /// The address of element `index` in the kernel's buffer.
   Value sharedAddress(Value index, mlir::Type element);
@@ -89,6 +91,11 @@ private:
   // DistributeReductions.cpp
   mlir::LogicalResult reduce(mlir::vector::MultiDimReductionOp op);
   Value shuffle(Value scalar, int64_t distance);
+
+  // DistributeProducts.cpp
+  mlir::LogicalResult multiply(mlir::vector::ContractionOp op);
+  Values words(Value registers);
+  std::pair<Values, Values> splitWide(Value registers);
 
   mlir::func::FuncOp kernel;
   BlockLayouts &layouts;

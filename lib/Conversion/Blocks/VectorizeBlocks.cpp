@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockVectorizer.h"
 #include "gate/Conversion/Passes.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -31,50 +32,15 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
-using Shape = SmallVector<int64_t>;
-
-namespace {
-
-/// Rewrites the body of one parallel loop.
-class BlockVectorizer {
-public:
-  explicit BlockVectorizer(scf::ForallOp loop)
-      : loop(loop), b(loop.getContext()) {}
-  LogicalResult run();
-
-private:
-  LogicalResult vectorize(linalg::LinalgOp op);
-  LogicalResult vectorizeBody(linalg::LinalgOp op, const Shape &shape,
-                              IRMapping &mapping);
-  LogicalResult vectorizeSlice(tensor::ExtractSliceOp op);
-  LogicalResult writeResult(tensor::ParallelInsertSliceOp op);
-
-  /// Sizes of the vector that holds `tile`: powers of two.
-  FailureOr<Shape> paddedShape(Value tile);
-  /// Size of a dim of a tile or of memory, without asking a tile.
-  OpFoldResult sizeOf(Value tile, int64_t dim);
-  /// The vector of a tile; read from memory the first time.
-  FailureOr<Value> vectorOf(Value tile);
-  /// A vector of an operand in the shape of the loops of its op.
-  Value spread(Value vector, AffineMap map, const Shape &shape);
-  Value splat(Value scalar, const Shape &shape);
-  /// True inside the tile, in the shape of the loops, over reduction loops.
-  Value reductionMask(linalg::LinalgOp op, const Shape &shape);
-  FailureOr<Value> reduce(linalg::LinalgOp op, unsigned result,
-                          const Shape &shape, IRMapping &mapping);
-  Value gather(tensor::ExtractOp op, const Shape &shape, IRMapping &mapping);
-  Value zeroIndex() { return arith::ConstantIndexOp::create(b, loc, 0); }
-  Value write(Value vector, Value memory);
-
-  scf::ForallOp loop;
-  OpBuilder b;
-  Location loc = loop.getLoc();
-  DenseMap<Value, Value> vectors;
-};
-
-} // namespace
+static bool startsAtOrigin(ArrayRef<OpFoldResult> offsets) {
+  return llvm::all_of(offsets, [](OpFoldResult o) { return isZeroInteger(o); });
+}
 
 static bool isTile(Type type) { return isa<TensorType, MemRefType>(type); }
+
+Value BlockVectorizer::zeroIndex() {
+  return arith::ConstantIndexOp::create(b, loc, 0);
+}
 
 FailureOr<Shape> BlockVectorizer::paddedShape(Value tile) {
   Shape shape;
@@ -99,7 +65,15 @@ OpFoldResult BlockVectorizer::sizeOf(Value tile, int64_t dim) {
   auto type = cast<ShapedType>(tile.getType());
   if (!type.isDynamicDim(dim))
     return b.getIndexAttr(type.getDimSize(dim));
+  // A loop carries tiles of one size.
+  if (auto argument = dyn_cast<BlockArgument>(tile))
+    if (auto nested = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp()))
+      return sizeOf(nested.getTiedLoopInit(argument)->get(), dim);
   Operation *owner = tile.getDefiningOp();
+  if (auto nested = dyn_cast_or_null<scf::ForOp>(owner))
+    return sizeOf(nested.getTiedLoopInit(cast<OpResult>(tile))->get(), dim);
+  if (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(owner))
+    return sizeOf(insert.getDest(), dim);
   if (auto op = dyn_cast_or_null<linalg::LinalgOp>(owner))
     return sizeOf(op.getTiedOpOperand(cast<OpResult>(tile))->get(), dim);
   if (auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(owner)) {
@@ -129,8 +103,12 @@ FailureOr<Value> BlockVectorizer::vectorOf(Value tile) {
   OpBuilder::InsertionGuard guard(b);
   if (isa<TensorType>(type)) {
     Operation *owner = tile.getDefiningOp();
-    if (owner && owner->getBlock() == loop.getBody())
+    if (owner && loop->isProperAncestor(owner))
       b.setInsertionPointAfter(owner);
+    else if (auto argument = dyn_cast<BlockArgument>(tile);
+             argument &&
+             loop->isProperAncestor(argument.getOwner()->getParentOp()))
+      b.setInsertionPointToStart(argument.getOwner());
     else
       b.setInsertionPointToStart(loop.getBody());
   }
@@ -191,6 +169,17 @@ Value BlockVectorizer::spread(Value value, AffineMap map, const Shape &shape) {
   if (!llvm::is_sorted(permutation))
     value = vector::TransposeOp::create(b, loc, value, permutation);
   return value;
+}
+
+OpFoldResult BlockVectorizer::loopSize(linalg::LinalgOp op, unsigned l) {
+  for (OpOperand &operand : op->getOpOperands())
+    if (isTile(operand.get().getType()))
+      for (auto [dim, expr] :
+           llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
+        if (auto position = dyn_cast<AffineDimExpr>(expr);
+            position && position.getPosition() == l)
+          return sizeOf(operand.get(), dim);
+  llvm_unreachable("every loop of a linalg op indexes an operand");
 }
 
 Value BlockVectorizer::reductionMask(linalg::LinalgOp op, const Shape &shape) {
@@ -381,6 +370,8 @@ LogicalResult BlockVectorizer::vectorize(linalg::LinalgOp op) {
         size = std::max(size, (*padded)[dim]);
       }
   }
+  if (isProduct(op, shape))
+    return vectorizeProduct(op, shape);
   IRMapping mapping;
   for (OpOperand &operand : op->getOpOperands()) {
     BlockArgument argument = op.getMatchingBlockArgument(&operand);
@@ -446,6 +437,13 @@ LogicalResult BlockVectorizer::vectorizeSlice(tensor::ExtractSliceOp op) {
     return success();
   b.setInsertionPoint(op);
   auto padded = cast<VectorType>(source.getType());
+  // The first rows of a tile: what is past a tile's end is never looked at.
+  if (startsAtOrigin(op.getMixedOffsets()) && op.hasUnitStride())
+    if (FailureOr<Shape> shape = paddedShape(op.getResult());
+        succeeded(shape) && ArrayRef<int64_t>(*shape) == padded.getShape()) {
+      vectors[op.getResult()] = source;
+      return success();
+    }
   for (auto [offset, size, stride, whole] :
        llvm::zip(op.getStaticOffsets(), op.getStaticSizes(),
                  op.getStaticStrides(), padded.getShape()))
@@ -480,6 +478,187 @@ LogicalResult BlockVectorizer::writeResult(tensor::ParallelInsertSliceOp op) {
   return success();
 }
 
+/// Where a tile is written into a larger one: memory, at any place.
+LogicalResult BlockVectorizer::vectorizeInsert(tensor::InsertSliceOp op) {
+  b.setInsertionPoint(op);
+  loc = op.getLoc();
+  FailureOr<Value> value = vectorOf(op.getSource());
+  if (failed(value))
+    return failure();
+  if (Value dest = vectors.lookup(op.getDest())) {
+    if (!startsAtOrigin(op.getMixedOffsets()) || !op.hasUnitStride() ||
+        value->getType() != dest.getType())
+      return op.emitError("expects a part of a tile that starts where the tile "
+                          "does in a GPU kernel");
+    // The first rows and columns are new, the rest stays.
+    SmallVector<Value> limits;
+    bool isWhole = true;
+    for (auto [dim, size] : llvm::enumerate(op.getMixedSizes())) {
+      isWhole &= isEqualConstantIntOrValue(size, sizeOf(op.getDest(), dim));
+      limits.push_back(getValueOrCreateConstantIndexOp(b, loc, size));
+    }
+    if (!isWhole) {
+      auto type = cast<VectorType>(dest.getType());
+      Value inside = vector::CreateMaskOp::create(
+          b, loc, type.clone(b.getI1Type()), limits);
+      *value = arith::SelectOp::create(b, loc, inside, *value, dest);
+    }
+    vectors[op.getResult()] = *value;
+    return success();
+  }
+  Value place = tensor::ExtractSliceOp::create(
+      b, loc, op.getSourceType(), op.getDest(), op.getMixedOffsets(),
+      op.getMixedSizes(), op.getMixedStrides());
+  op.getSourceMutable().assign(write(*value, place));
+  return success();
+}
+
+/// Whether a value that a loop carries is memory that its body reads and writes
+/// in parts, not one tile.
+static bool isMemory(Value carried) {
+  return llvm::any_of(carried.getUsers(), [&](Operation *user) {
+    if (auto insert = dyn_cast<tensor::InsertSliceOp>(user))
+      return insert.getDest() == carried &&
+             !startsAtOrigin(insert.getMixedOffsets());
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
+    return slice && !startsAtOrigin(slice.getMixedOffsets());
+  });
+}
+
+LogicalResult BlockVectorizer::vectorizeLoop(scf::ForOp old) {
+  SmallVector<bool> isVector;
+  SmallVector<Value> inits;
+  for (auto [init, argument] :
+       llvm::zip(old.getInitArgs(), old.getRegionIterArgs())) {
+    isVector.push_back(isTile(init.getType()) && !isMemory(argument));
+    inits.push_back(init);
+    if (!isVector.back())
+      continue;
+    b.setInsertionPoint(old);
+    loc = old.getLoc();
+    FailureOr<Value> value = vectorOf(init);
+    if (failed(value))
+      return failure();
+    inits.back() = *value;
+  }
+  if (llvm::is_contained(isVector, true)) {
+    b.setInsertionPoint(old);
+    auto fresh = scf::ForOp::create(b, old.getLoc(), old.getLowerBound(),
+                                    old.getUpperBound(), old.getStep(), inits);
+    fresh->setAttrs(old->getAttrs());
+    fresh.getBody()->getOperations().splice(fresh.getBody()->begin(),
+                                            old.getBody()->getOperations());
+    old.getInductionVar().replaceAllUsesWith(fresh.getInductionVar());
+    for (auto [position, vector] : llvm::enumerate(isVector)) {
+      BlockArgument argument = fresh.getRegionIterArg(position);
+      if (vector) {
+        vectors[old.getRegionIterArg(position)] = argument;
+        vectors[old.getResult(position)] = fresh.getResult(position);
+      } else {
+        old.getRegionIterArg(position).replaceAllUsesWith(argument);
+        old.getResult(position).replaceAllUsesWith(fresh.getResult(position));
+      }
+    }
+    replaced.push_back(old);
+    if (failed(vectorizeOps(fresh.getBody())))
+      return failure();
+    Operation *yield = fresh.getBody()->getTerminator();
+    for (auto [position, vector] : llvm::enumerate(isVector)) {
+      if (!vector)
+        continue;
+      b.setInsertionPoint(yield);
+      FailureOr<Value> value = vectorOf(yield->getOperand(position));
+      if (failed(value))
+        return failure();
+      if (value->getType() != inits[position].getType())
+        return old.emitError("carries a tile that changes its size");
+      yield->setOperand(position, *value);
+    }
+    return success();
+  }
+  return vectorizeOps(old.getBody());
+}
+
+LogicalResult BlockVectorizer::vectorizeChoice(scf::IfOp old) {
+  SmallVector<Type> types;
+  SmallVector<bool> isVector;
+  for (Value result : old.getResults()) {
+    isVector.push_back(isTile(result.getType()));
+    types.push_back(result.getType());
+  }
+  for (Region &region : old->getRegions())
+    if (!region.empty() && failed(vectorizeOps(&region.front())))
+      return failure();
+  if (!llvm::is_contained(isVector, true))
+    return success();
+  for (Region &region : old->getRegions()) {
+    Operation *yield = region.front().getTerminator();
+    for (auto [position, vector] : llvm::enumerate(isVector)) {
+      if (!vector)
+        continue;
+      b.setInsertionPoint(yield);
+      FailureOr<Value> value = vectorOf(yield->getOperand(position));
+      if (failed(value))
+        return failure();
+      yield->setOperand(position, *value);
+      types[position] = value->getType();
+    }
+  }
+  b.setInsertionPoint(old);
+  auto fresh = scf::IfOp::create(b, old.getLoc(), types, old.getCondition(),
+                                 /*addThenBlock=*/false,
+                                 /*addElseBlock=*/false);
+  fresh.getThenRegion().takeBody(old.getThenRegion());
+  fresh.getElseRegion().takeBody(old.getElseRegion());
+  for (auto [position, vector] : llvm::enumerate(isVector))
+    if (vector)
+      vectors[old.getResult(position)] = fresh.getResult(position);
+    else
+      old.getResult(position).replaceAllUsesWith(fresh.getResult(position));
+  replaced.push_back(old);
+  return success();
+}
+
+LogicalResult BlockVectorizer::vectorizeOps(Block *block) {
+  for (Operation &op :
+       llvm::make_early_inc_range(block->without_terminator())) {
+    LogicalResult result = success();
+    if (auto compute = dyn_cast<linalg::LinalgOp>(op))
+      result = vectorize(compute);
+    else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+      result = vectorizeSlice(slice);
+    else if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+      result = vectorizeInsert(insert);
+    else if (auto nested = dyn_cast<scf::ForOp>(op))
+      result = vectorizeLoop(nested);
+    else if (auto choice = dyn_cast<scf::IfOp>(op))
+      result = vectorizeChoice(choice);
+    else if (auto extract = dyn_cast<tensor::ExtractOp>(op);
+             extract && vectors.contains(extract.getTensor()))
+      result = vectorizeElement(extract);
+    else if (op.getNumRegions())
+      result = op.emitError("'")
+               << op.getName() << "' has no form in a GPU kernel yet";
+    if (failed(result))
+      return failure();
+  }
+  return success();
+}
+
+/// One element of a tile that is one element.
+LogicalResult BlockVectorizer::vectorizeElement(tensor::ExtractOp op) {
+  Value source = vectors.lookup(op.getTensor());
+  if (cast<VectorType>(source.getType()).getNumElements() != 1)
+    return op.emitError(
+        "expects a tile of one element where a GPU kernel takes "
+        "a number from it");
+  b.setInsertionPoint(op);
+  SmallVector<int64_t> origin(cast<VectorType>(source.getType()).getRank(), 0);
+  Value element = vector::ExtractOp::create(b, op.getLoc(), source, origin);
+  op.getResult().replaceAllUsesWith(element);
+  return success();
+}
+
 LogicalResult BlockVectorizer::run() {
   Block *body = loop.getBody();
   // Sizes first: no tile is left to ask for them.
@@ -494,26 +673,31 @@ LogicalResult BlockVectorizer::run() {
     op.replaceAllUsesWith(
         getValueOrCreateConstantIndexOp(b, op.getLoc(), size));
   });
-  for (Operation &op : llvm::make_early_inc_range(body->without_terminator())) {
-    if (auto compute = dyn_cast<linalg::LinalgOp>(op)) {
-      if (failed(vectorize(compute)))
-        return failure();
-    } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
-      if (failed(vectorizeSlice(slice)))
-        return failure();
-    } else if (op.getNumRegions()) {
-      return op.emitError("'")
-             << op.getName() << "' has no form in a GPU kernel yet";
-    }
-  }
+  if (failed(vectorizeOps(body)))
+    return failure();
   for (Operation &op :
        llvm::make_early_inc_range(loop.getTerminator().getYieldingOps()))
     if (failed(writeResult(cast<tensor::ParallelInsertSliceOp>(op))))
       return failure();
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*body)))
-    if (isOpTriviallyDead(&op) || (isa<linalg::LinalgOp>(op) && op.use_empty()))
-      op.erase();
+  eraseTiles(body);
+  // Their bodies are gone, and what was in them does not use them any more.
+  for (Operation *op : llvm::reverse(replaced))
+    op->erase();
   return success();
+}
+
+/// Erases what computed tiles; users come before what they use.
+void BlockVectorizer::eraseTiles(Block *block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block))) {
+    if (llvm::is_contained(replaced, &op))
+      continue;
+    for (Region &region : op.getRegions())
+      for (Block &inner : region)
+        eraseTiles(&inner);
+    if (isOpTriviallyDead(&op) ||
+        (isa<linalg::LinalgOp>(op) && op.use_empty()))
+      op.erase();
+  }
 }
 
 namespace {

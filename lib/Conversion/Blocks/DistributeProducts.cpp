@@ -1,0 +1,119 @@
+//===- DistributeProducts.cpp - Products of matrices on tensor cores ------===//
+//
+// mma.sync on fragments in registers. Products of f32 are three of tf32, on
+// what each operand rounds to and on what that loses: 22 of 24 bits take part.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Distributor.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace gate;
+
+/// The registers of a fragment as the words that mma.sync takes.
+Distributor::Values Distributor::words(Value registers) {
+  auto type = cast<VectorType>(registers.getType());
+  Type element = type.getElementType();
+  int64_t count = type.getNumElements() * element.getIntOrFloatBitWidth() / 32;
+  Value cast = vector::BitCastOp::create(
+      b, loc, VectorType::get({count}, b.getI32Type()), registers);
+  return split(cast);
+}
+
+/// f32 as the tf32 that it rounds to and the tf32 of the rest, as words.
+std::pair<Distributor::Values, Distributor::Values>
+Distributor::splitWide(Value registers) {
+  auto type = cast<VectorType>(registers.getType());
+  auto integers = VectorType::get(type.getShape(), b.getI32Type());
+  auto constant = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(integers, b.getI32IntegerAttr(value)));
+  };
+  // Rounded to 10 bits behind the point: half a unit added, the rest cut.
+  Value bits = vector::BitCastOp::create(b, loc, integers, registers);
+  Value high = arith::AndIOp::create(
+      b, loc, arith::AddIOp::create(b, loc, bits, constant(0x1000)),
+      constant(static_cast<int32_t>(0xffffe000u)));
+  // Infinity and nan would become something else.
+  Value exponent = arith::AndIOp::create(b, loc, bits, constant(0x7f800000));
+  Value isSpecial = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                          exponent, constant(0x7f800000));
+  high = arith::SelectOp::create(b, loc, isSpecial, bits, high);
+  Value rest = arith::SubFOp::create(
+      b, loc, registers, vector::BitCastOp::create(b, loc, type, high));
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  rest = arith::SelectOp::create(b, loc, isSpecial, zero, rest);
+  return {split(high),
+          split(vector::BitCastOp::create(b, loc, integers, rest))};
+}
+
+LogicalResult Distributor::multiply(vector::ContractionOp op) {
+  ProductLayouts at = productLayouts(op, layouts.getWarps());
+  Value left = get(op.getLhs(), at.left), right = get(op.getRhs(), at.right),
+        acc = get(op.getAcc(), at.result);
+  if (!left || !right || !acc)
+    return failure();
+  Type element = op.getLhsType().getElementType();
+  bool isWide = element.isF32();
+  int64_t depths = op.getLhsType().getDimSize(1) / at.fragmentDepth;
+  int64_t columns = at.right.getRegisters() / (depths * (isWide ? 2 : 4));
+  int64_t rows = at.left.getRegisters() / (depths * (isWide ? 4 : 8));
+  Values leftWords, rightWords, leftRest, rightRest;
+  if (isWide) {
+    std::tie(leftWords, leftRest) = splitWide(left);
+    std::tie(rightWords, rightRest) = splitWide(right);
+  } else {
+    leftWords = words(left);
+    rightWords = words(right);
+  }
+  Values sums = split(acc);
+  auto resultType = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(4, b.getF32Type()));
+  // Words of a fragment: 4 of the left side, 2 of the right.
+  auto operand = [&](const Values &all, int64_t first, int64_t count) {
+    Values fragment(all.begin() + first, all.begin() + first + count);
+    if (element.isF16())
+      for (Value &word : fragment)
+        word = LLVM::BitcastOp::create(
+            b, loc, VectorType::get({2}, b.getF16Type()), word);
+    return fragment;
+  };
+  NVVM::MMATypes kind = isWide             ? NVVM::MMATypes::tf32
+                        : element.isBF16() ? NVVM::MMATypes::bf16
+                                           : NVVM::MMATypes::f16;
+  auto product = [&](const Values &a, const Values &c, Values &d) {
+    Value result = NVVM::MmaOp::create(
+        b, loc, resultType, a, c, d, ArrayRef<int64_t>{16, 8, at.fragmentDepth},
+        /*b1Op=*/std::nullopt, /*intOverflow=*/std::nullopt,
+        std::array<NVVM::MMATypes, 2>{kind, kind},
+        std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                       NVVM::MMALayout::col});
+    for (auto [position, sum] : llvm::enumerate(d))
+      sum = LLVM::ExtractValueOp::create(b, loc, result, position);
+  };
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column) {
+      int64_t first = 4 * (row * columns + column);
+      Values d(sums.begin() + first, sums.begin() + first + 4);
+      for (int64_t depth = 0; depth < depths; ++depth) {
+        int64_t i = 4 * (row * depths + depth);
+        int64_t j = 2 * (column * depths + depth);
+        Values a = operand(leftWords, i, 4), c = operand(rightWords, j, 2);
+        if (isWide) {
+          // The small ones first.
+          product(operand(leftRest, i, 4), c, d);
+          product(a, operand(rightRest, j, 2), d);
+        }
+        product(a, c, d);
+      }
+      std::copy(d.begin(), d.end(), sums.begin() + first);
+    }
+  set(op.getResult(), join(sums));
+  return success();
+}
