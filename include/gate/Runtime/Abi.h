@@ -18,6 +18,12 @@
 
 /// Bumped whenever a layout or meaning in this file changes.
 #define GATE_ABI_VERSION 2
+#define GATE_ABI_VERSION 3
+
+/// Prepared memory starts with a GatePreparedHeader; what follows, and the
+/// memory itself, are aligned to whole cache lines.
+#define GATE_PREPARED_HEADER_BYTES 64
+#define GATE_PREPARED_ALIGNMENT 64
 
 #ifdef __cplusplus
 extern "C" {
