@@ -66,6 +66,18 @@ static int64_t bytesOf(RankedTensorType type) {
   return type.getNumElements() * (type.getElementTypeBitWidth() / 8);
 }
 
+/// The parameters whose sizes are known now.
+static SmallVector<BlockArgument> parametersOf(func::FuncOp function) {
+  SmallVector<BlockArgument> parameters;
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = dyn_cast<ShapedType>(argument.getType());
+    if (type && type.hasStaticShape() &&
+        function.getArgAttr(argument.getArgNumber(), "gate.parameter"))
+      parameters.push_back(argument);
+  }
+  return parameters;
+}
+
 namespace {
 
 /// Ops of one function that follow from parameters and constants alone, and
@@ -80,7 +92,7 @@ public:
   SmallVector<Operation *> computationOf(Operation *root) const;
 
 private:
-  bool isConstant(Value value);
+  bool isConstant(Value value) const;
   /// The op of the collection that `user` is or is nested in, or null.
   Operation *constantAround(Operation *user) const;
   bool isOverwritten(Value value) const;
@@ -89,6 +101,7 @@ private:
   void choose();
 
   func::FuncOp function;
+  SmallVector<BlockArgument> parameters;
   /// Constant ops that are not nested in others; whether a parameter is read.
   llvm::MapVector<Operation *, bool> ops;
   /// The prepared op that an op is only there for.
@@ -98,19 +111,17 @@ private:
 
 } // namespace
 
-ConstantOps::ConstantOps(func::FuncOp function) : function(function) {
+ConstantOps::ConstantOps(func::FuncOp function)
+    : function(function), parameters(parametersOf(function)) {
   collect();
   choose();
 }
 
 /// A parameter, or the result of a constant op.
-bool ConstantOps::isConstant(Value value) {
+bool ConstantOps::isConstant(Value value) const {
   if (Operation *producer = value.getDefiningOp())
     return ops.contains(producer);
-  auto argument = cast<BlockArgument>(value);
-  return argument.getOwner() == &function.getBody().front() &&
-         function.getArgAttr(argument.getArgNumber(), "gate.parameter") &&
-         cast<ShapedType>(argument.getType()).hasStaticShape();
+  return llvm::is_contained(parameters, value);
 }
 
 Operation *ConstantOps::constantAround(Operation *user) const {
@@ -211,8 +222,6 @@ public:
   void split(func::FuncOp function, const ConstantOps &ops);
   void finish();
 
-  static SmallVector<BlockArgument> parametersOf(func::FuncOp function);
-
 private:
   Value clone(Value value, IRMapping &mapping);
   Operation *findEqual(Operation *op);
@@ -226,14 +235,6 @@ private:
 };
 
 } // namespace
-
-SmallVector<BlockArgument> Preparation::parametersOf(func::FuncOp function) {
-  SmallVector<BlockArgument> parameters;
-  for (BlockArgument argument : function.getArguments())
-    if (function.getArgAttr(argument.getArgNumber(), "gate.parameter"))
-      parameters.push_back(argument);
-  return parameters;
-}
 
 Preparation::Preparation(func::FuncOp first, SymbolTable &symbols)
     : builder(first.getContext()) {
