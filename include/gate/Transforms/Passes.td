@@ -195,9 +195,9 @@ def SplitPrepare : Pass<"gate-split-prepare", "::mlir::ModuleOp"> {
     names it on its users; its `gate.prepared_bytes` is the memory that all
     values take behind a header, at the offsets given.
 
-    Precondition: ops on tensors, constants not yet merged across lives.
-    Postcondition: no function at function level or in a branch computes what
-    parameters decide except under `%is_prepared`. A function with nothing to
+    Precondition: ops on tensors, public functions as they are exported.
+    Postcondition: what parameters decide and the rest only reads is computed
+    where `%is_prepared` is false, and nowhere else. A function with nothing to
     prepare stays as it is. Changes no rounding.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect"];
