@@ -8,6 +8,7 @@
 #
 # ===----------------------------------------------------------------------=== #
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from programs import NUMPY, compile_library
+from test_guard_pages import Guarded
 
 import gate
 
@@ -94,6 +96,30 @@ func.func @forward(
     -> (tensor<?x?x4x8xf32>, tensor<?x4x16x8xf32>)
   return %o, %last : tensor<?x?x4x8xf32>, tensor<?x4x16x8xf32>
 }}
+"""
+
+
+# What a step computes from parameters alone, inside a loop inside a task.
+LOOP = """
+func.func @forward(
+    %x: tensor<?x?x80xf32> {gate.name = "x", gate.dims = ["B", "T", ""]},
+    %w: tensor<80x80xf32> {gate.parameter = "w"},
+    %h: tensor<?x80xf32> {gate.state = "h", gate.dims = ["B", ""]})
+    -> (tensor<?x?x80xf32> {gate.name = "y", gate.dims = ["B", "T", ""]},
+        tensor<?x80xf32> {gate.state = "h", gate.dims = ["B", ""]}) {
+  %y, %last = gate.scan inputs(%x) invariants(%w) initial(%h) {
+  ^bb0(%xt: tensor<80xf32>, %m: tensor<80x80xf32>, %s: tensor<80xf32>):
+    %c = arith.constant dense<0.01> : tensor<80x80xf32>
+    %e = math.exp %m : tensor<80x80xf32>
+    %k = arith.mulf %e, %c : tensor<80x80xf32>
+    %n = linalg.matvec ins(%k, %s : tensor<80x80xf32>, tensor<80xf32>)
+      outs(%xt : tensor<80xf32>) -> tensor<80xf32>
+    %t = math.tanh %n : tensor<80xf32>
+    gate.yield %t, %t : tensor<80xf32>, tensor<80xf32>
+  } : (tensor<?x?x80xf32>, tensor<80x80xf32>, tensor<?x80xf32>)
+    -> (tensor<?x?x80xf32>, tensor<?x80xf32>)
+  return %y, %last : tensor<?x?x80xf32>, tensor<?x80xf32>
+}
 """
 
 
@@ -177,6 +203,35 @@ def test_heads_and_state(B, T, heads):
     one = heads.step(*first, parameters=weights, state=state)
     two = heads.step(*first, parameters=weights, state=state, prepared=packed)
     expect_equal_bits(two.o, one.o)
+
+
+def test_inside_a_loop(tmp_path):
+    library = gate.load(compile_library(tmp_path, "loop", LOOP))
+    random = np.random.default_rng(2)
+    weights = {"w": random.standard_normal((80, 80)).astype(np.float32)}
+    packed = library.prepare(weights)
+    assert packed.nbytes == 64 + 80 * 80 * 4
+    x = random.standard_normal((2, 9, 80)).astype(np.float32)
+    state = {"h": random.standard_normal((2, 80)).astype(np.float32)}
+    plain = library.forward(x, parameters=weights, state=state)
+    ready = library.forward(x, parameters=weights, state=state, prepared=packed)
+    expect_equal_bits(ready.y, plain.y)
+    expect_equal_bits(ready.state["h"], plain.state["h"])
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+@pytest.mark.parametrize("at_end", [False, True], ids=["start", "end"])
+def test_guard_pages(name, at_end, products):
+    """An access outside of prepared memory ends the process, so not in ours."""
+    function = getattr(products, name)
+    x, weights, _ = operands(name, max(PRODUCTS[name][0], 24))
+    child = os.fork()
+    if child == 0:
+        memory = Guarded(function.prepared_bytes, at_end, alignment=64)
+        packed = function.prepare(weights, out=memory.bytes)
+        function(x, parameters=weights, prepared=packed)
+        os._exit(0 if memory.is_intact() else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_threads_do_not_show(products):
@@ -288,7 +343,7 @@ def test_another_version(tmp_path):
 
 
 def test_nothing_to_prepare(tmp_path):
-    """Embedded parameters, and a function without any, take none."""
+    """Few rows read their weights as they are."""
     text = product("f", 4, 8, 16, "f32", False)
     library = gate.load(compile_library(tmp_path, "few", text))
     assert library.f.prepared_bytes == 0
@@ -301,6 +356,21 @@ def test_nothing_to_prepare(tmp_path):
             prepared=aligned(64),
         )
     assert "prepare" not in (tmp_path / "few.h").read_text()
+
+
+def test_embedded_parameters(tmp_path):
+    """There is no struct to hand prepared memory over in; calls pack."""
+    x, weights, _ = operands("plain", 24)
+    (w,) = weights.values()
+    entry = {"dtype": "F32", "shape": w.shape, "data_offsets": [0, w.nbytes]}
+    header = json.dumps({"w_plain": entry}).encode()
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header + w.tobytes())
+    text = product("plain", *PRODUCTS["plain"])
+    baked = compile_library(tmp_path, "baked", text, f"--embed={file}")
+    free = gate.load(compile_library(tmp_path, "free", text))
+    expect_equal_bits(gate.load(baked).plain(x).y, free.plain(x, **weights).y)
+    assert "prepare" not in (tmp_path / "baked.h").read_text()
 
 
 C_PROGRAM = """

@@ -130,7 +130,7 @@ private:
   size_t modelDone = 0, cpuDone = 0, deviceDone = 0;
 };
 
-/// "gate 0.1.0 (LLVM 22.1.8, ABI 1)".
+/// "gate 0.1.0 (LLVM 22.1.8, ABI 3)".
 std::string versionText();
 
 } // namespace gate
