@@ -190,7 +190,7 @@ static LogicalResult bench(const BenchCommand &command, Session &session) {
         function.name.c_str(), seconds * 1e3, flops / 1e9, 100 * flops / peak,
         moved / 1e9, 100 * moved / rate, threads);
     if (preparedBytes)
-      llvm::outs() << llvm::format("   %.1f MB prepared", preparedBytes / 1e6);
+      llvm::outs() << "   " << (preparedBytes + 1023) / 1024 << " KB prepared";
     llvm::outs() << "\n";
   }
   if (data.json)

@@ -31,10 +31,16 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
-/// True when running `root` again, or not at all, changes nothing but its
-/// results. Tensors have no memory, so this is about all that is nested.
+/// True when running `root` once more, or where it would not have run, changes
+/// nothing. Tensors have no memory, so this is about all that is nested.
 static bool isRepeatable(Operation *root) {
   return !root->walk([](Operation *op) {
+                // Such as a division, which must not be tried with a zero.
+                auto speculation = dyn_cast<ConditionallySpeculatable>(op);
+                if (op->getNumRegions() == 0 && speculation &&
+                    speculation.getSpeculatability() ==
+                        Speculation::NotSpeculatable)
+                  return WalkResult::interrupt();
                 if (op->hasTrait<OpTrait::HasRecursiveMemoryEffects>() ||
                     isa<ParallelCombiningOpInterface>(op))
                   return WalkResult::advance();

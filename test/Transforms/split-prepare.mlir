@@ -129,12 +129,14 @@ func.func @second(%x: tensor<8xf32>, %w: tensor<4x4xf32> {gate.parameter = "w"})
 #id = affine_map<(i, j) -> (i, j)>
 
 // Nothing to prepare: a view of a parameter, what an input decides, a fill, what
-// is overwritten (through a slice), what is returned, and unknown sizes.
+// is overwritten (through a slice), what is returned, unknown sizes, and what
+// may fail where it would not have run.
 // CHECK-LABEL: func.func @left_alone(
 // CHECK-NOT:     gate.is_prepared
 // CHECK-NOT:     scf.if
 // CHECK-NOT:   _prepare
-func.func @left_alone(%w: tensor<4x8xf32> {gate.parameter = "w"}, %d: tensor<?x?xf32> {gate.parameter = "d"}, %x: tensor<4x8xf32>, %m: index, %n: index)
+func.func @left_alone(%w: tensor<4x8xf32> {gate.parameter = "w"}, %d: tensor<?x?xf32> {gate.parameter = "d"}, %x: tensor<4x8xf32>, %m: index, %n: index,
+    %i: tensor<4x8xi32> {gate.parameter = "i"})
     -> tensor<4x8xf32> {
   %zero = arith.constant 0.0 : f32
   %flat = tensor.collapse_shape %w [[0, 1]] : tensor<4x8xf32> into tensor<32xf32>
@@ -153,6 +155,9 @@ func.func @left_alone(%w: tensor<4x8xf32> {gate.parameter = "w"}, %d: tensor<?x?
   %r3 = tensor.empty(%m, %n) : tensor<?x?xf32>
   %unknown = linalg.exp ins(%d : tensor<?x?xf32>) outs(%r3 : tensor<?x?xf32>) -> tensor<?x?xf32>
   "test.read"(%unknown) : (tensor<?x?xf32>) -> ()
+  %r5 = tensor.empty() : tensor<4x8xi32>
+  %quotient = linalg.div ins(%i, %i : tensor<4x8xi32>, tensor<4x8xi32>) outs(%r5 : tensor<4x8xi32>) -> tensor<4x8xi32>
+  "test.read"(%quotient) : (tensor<4x8xi32>) -> ()
   %r4 = tensor.empty() : tensor<4x8xf32>
   %result = linalg.exp ins(%w : tensor<4x8xf32>) outs(%r4 : tensor<4x8xf32>) -> tensor<4x8xf32>
   return %result : tensor<4x8xf32>
