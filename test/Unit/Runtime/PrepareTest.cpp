@@ -141,6 +141,16 @@ TEST_F(PrepareTest, ParametersAreChecked) {
                        "tensors, got null");
 }
 
+TEST_F(PrepareTest, NotOnAGpu) {
+  GateCudaModule cuda = {0, 0, nullptr, nullptr};
+  library.cuda = &cuda;
+  w.view.device = {GATE_DL_CUDA, 0};
+  EXPECT_EQ(prepare(), GATE_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(message(), "mlp_prepare: argument parameters.w: expected CPU "
+                       "memory, got memory of a CUDA device, where calls use "
+                       "nothing prepared");
+}
+
 TEST_F(PrepareTest, MemoryThatIsRefusedByCalls) {
   static const char kStart[] =
       "mlp_apply: parameters.prepared: expected 128 bytes that mlp_prepare of "
