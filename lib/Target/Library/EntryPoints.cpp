@@ -54,6 +54,7 @@ private:
   // Tables.
   Constant *argumentEntry(const FunctionSignature &function, int32_t index,
                           Place place, int32_t tied);
+  Constant *addRows(ArrayRef<Constant *> rows);
   Constant *addFunctionTable(StringRef name, const FunctionSignature &function,
                              ArrayRef<Constant *> arguments,
                              ArrayRef<std::string> groups, bool hasCode,
@@ -87,6 +88,10 @@ private:
   IntegerType *i8, *i16, *i32, *i64;
   GlobalVariable *libraryTable = nullptr;
   StringMap<Constant *> strings;
+  /// By value and alignment.
+  DenseMap<std::pair<Constant *, uint64_t>, GlobalVariable *> constants;
+  /// Tables of arguments and their rows.
+  SmallVector<std::pair<Constant *, SmallVector<Constant *>>> rowTables;
   /// GatePreparation by the symbol of the exported function.
   StringMap<Constant *> preparations;
 };
@@ -97,7 +102,11 @@ private:
 //===----------------------------------------------------------------------===//
 
 Constant *EntryPointBuilder::addConstant(Constant *value, MaybeAlign align) {
-  auto *global =
+  GlobalVariable *&global =
+      constants[{value, align ? align->value() : uint64_t(0)}];
+  if (global)
+    return global;
+  global =
       new GlobalVariable(module, value->getType(), /*isConstant=*/true,
                          GlobalValue::PrivateLinkage, value, "gate.constant");
   global->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
@@ -171,6 +180,23 @@ Constant *EntryPointBuilder::argumentEntry(const FunctionSignature &function,
        embedded});
 }
 
+/// A table of GateArgument: part of an earlier one that has the same rows.
+Constant *EntryPointBuilder::addRows(ArrayRef<Constant *> rows) {
+  if (rows.empty())
+    return null();
+  for (const auto &[table, known] : rowTables) {
+    const auto *found =
+        std::search(known.begin(), known.end(), rows.begin(), rows.end());
+    if (found != known.end())
+      return ConstantExpr::getInBoundsGetElementPtr(
+          found[0]->getType(), table, number(i64, found - known.begin()));
+  }
+  Constant *table = addConstant(ConstantArray::get(
+      ArrayType::get(rows.front()->getType(), rows.size()), rows));
+  rowTables.emplace_back(table, llvm::to_vector(rows));
+  return table;
+}
+
 /// A GateFunction.
 Constant *EntryPointBuilder::addFunctionTable(StringRef name,
                                               const FunctionSignature &function,
@@ -178,11 +204,6 @@ Constant *EntryPointBuilder::addFunctionTable(StringRef name,
                                               ArrayRef<std::string> groups,
                                               bool hasCode,
                                               ArrayRef<Constant *> prepared) {
-  Constant *argumentTable = null();
-  if (!arguments.empty())
-    argumentTable = addConstant(ConstantArray::get(
-        ArrayType::get(arguments.front()->getType(), arguments.size()),
-        arguments));
   // A function that no target of the library needs has no symbol.
   auto code = [&](StringRef symbol, Type *result,
                   ArrayRef<Type *> parameters) -> Constant * {
@@ -197,7 +218,7 @@ Constant *EntryPointBuilder::addFunctionTable(StringRef name,
       number(i32, static_cast<int64_t>(groups.size())),
       number(i32, static_cast<int64_t>(function.dims.size())),
       addStrings(groups),
-      argumentTable,
+      addRows(arguments),
       addStrings(function.dims),
       code(function.bodySymbol, none, {pointer, pointer, pointer}),
       code(function.workspaceSymbol, i64, {pointer}),
@@ -270,6 +291,8 @@ Constant *EntryPointBuilder::addCallTable(size_t index) {
   for (size_t i = 0; i < places.size(); ++i)
     arguments.push_back(argumentEntry(function, static_cast<int32_t>(i),
                                       places[i], function.tensors[i].tied));
+  // Before the table of what prepares, which then is a part of it.
+  addRows(arguments);
   int64_t prepared = -1;
   for (const Group &group : layout.functions[index].groups)
     if (group.kind == GroupKind::Parameters)
