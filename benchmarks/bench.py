@@ -112,6 +112,7 @@ class Row:
     unit: str
     bars: dict[int, float | None]  # threads -> least share of the ceiling
     rival_bars: dict[int, float] = field(default_factory=dict)
+    prepared: bool = False  # parameters are packed before, not in every call
 
 
 def aligned(array: Array) -> Array:
@@ -230,6 +231,7 @@ ROWS = [
         "fma",
         "GFLOP/s",
         {1: None, 2: None},
+        prepared=True,
     ),
     Row(
         "matmul bf16 1024^3",
@@ -331,14 +333,23 @@ class Programs:
         library = self._load(row.program)
         library.num_threads = threads
         function = getattr(library, row.function)
-        names = [*function.inputs, *function.state]
+        names = [*function.inputs, *function.parameters, *function.state]
         given = dict(zip(names, case.inputs, strict=True))
+        weights = {name: given.pop(name) for name in function.parameters}
+        packed = function.prepare(weights) if row.prepared else None
         state = {name: given.pop(name) for name in function.state}
         made = dict(
             zip([*function.outputs, *function.state], case.outputs, strict=True)
         )
         following = {name: made.pop(name) for name in function.state}
-        return function.bind(**given, state=state, next_state=following, out=made)
+        return function.bind(
+            **given,
+            parameters=weights,
+            prepared=packed,
+            state=state,
+            next_state=following,
+            out=made,
+        )
 
 
 class Bench:

@@ -128,6 +128,14 @@ static void load_parameters(const safetensors *file) {
   }
 }
 
+/* Packs the weights once; without it gla_forward does so in every call. */
+static void prepare_parameters(void) {
+  size_t bytes = gla_prepared_bytes();
+  void *packed = allocate(bytes);
+  check(gla_prepare(&parameters, packed, bytes), "gla_prepare:");
+  parameters.prepared = packed;
+}
+
 /* The states of both blocks; each call replaces them. */
 static gla_state make_state(void) {
   static tensor tensors[2];
@@ -245,6 +253,7 @@ int main(int argc, char **argv) {
   if (problem)
     fail(weights, problem);
   load_parameters(&file);
+  prepare_parameters();
   int32_t *ids;
   size_t count = read_bytes(text, &ids), size = count * VOCAB;
   printf("%s: %zu bytes\n", text, count);

@@ -242,14 +242,25 @@ void SignatureBuilder::findLogGates() {
           signature.tensors[argument.getArgNumber()].isLogGate = true;
 }
 
+/// What gate-split-prepare adds, after all other arguments, is no tensor that a
+/// caller knows of.
+static bool isPreparedArgument(func::FuncOp function, unsigned argument) {
+  return function->hasAttr("gate.preparation") &&
+         (function.getArgAttr(argument, "gate.prepared") ||
+          function.getArgAttr(argument, "gate.is_prepared"));
+}
+
 FailureOr<FunctionSignature> SignatureBuilder::run() {
   signature.name = function.getName().str();
   signature.bodySymbol = bodySymbolOf(function.getName());
   signature.workspaceSymbol = workspaceSymbolOf(function.getName());
-  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+    if (isPreparedArgument(function, i))
+      continue;
     if (failed(addTensor("argument " + Twine(i), function.getArgumentTypes()[i],
                          function.getArgAttrDict(i), false, i)))
       return failure();
+  }
   for (unsigned i = 0; i < function.getNumResults(); ++i)
     if (failed(addTensor("result " + Twine(i), function.getResultTypes()[i],
                          function.getResultAttrDict(i), true, i)))

@@ -92,6 +92,17 @@ void EntryBuilder::buildBody() {
     Value address = load(pointer, entry->getArgument(0), tensor);
     arguments[argument] = makeMemRef(type, address, sizes);
   }
+  // Prepared operands are all there or all null.
+  if (auto at = function->getAttrOfType<IntegerAttr>("gate.prepared_at")) {
+    Value first = load(pointer, entry->getArgument(0), at.getInt());
+    Value null = LLVM::ZeroOp::create(b, loc, pointer);
+    Value isPrepared =
+        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne, first, null);
+    for (auto [type, argument] :
+         llvm::zip(function.getArgumentTypes(), arguments))
+      if (type.isInteger(1))
+        argument = isPrepared;
+  }
   // The workspace comes after the tensors; its size is what the query said.
   unsigned workspace =
       order.size() ? *llvm::max_element(order.asArrayRef()) + 1 : 0;
@@ -137,7 +148,8 @@ struct BuildEntries : gate::impl::BuildEntriesBase<BuildEntries> {
       builder.buildBody();
       for (StringRef name :
            {"gate.data_order", "gate.dim_numbers", "gate.dim_count",
-            "gate.exported_as", "gate.launches"})
+            "gate.exported_as", "gate.launches", "gate.prepared_at",
+            "gate.prepared_bytes", "gate.preparation"})
         function->removeAttr(name);
     }
   }

@@ -22,7 +22,8 @@ using namespace gate;
 
 /// For each memref dim the number of the named dim that it is, or -1.
 static ArrayAttr dimNumbers(Builder &builder,
-                            const FunctionSignature &signature) {
+                            const FunctionSignature &signature,
+                            ArrayRef<Value> prepared) {
   SmallVector<Attribute> all;
   for (const TensorSignature &tensor : signature.tensors) {
     SmallVector<int64_t> numbers;
@@ -32,6 +33,10 @@ static ArrayAttr dimNumbers(Builder &builder,
           size >= 0 ? -1 : std::distance(signature.dims.begin(), found));
     }
     all.push_back(builder.getDenseI64ArrayAttr(numbers));
+  }
+  for (Value value : prepared) {
+    SmallVector<int64_t> fixed(cast<ShapedType>(value.getType()).getRank(), -1);
+    all.push_back(builder.getDenseI64ArrayAttr(fixed));
   }
   return builder.getArrayAttr(all);
 }
@@ -73,7 +78,8 @@ static LogicalResult exportFunction(func::FuncOp function) {
     return failure();
   OpBuilder builder(function.getContext());
   Block &entry = function.getBody().front();
-  unsigned arguments = function.getNumArguments();
+  // Prepared operands and the flag that they are there come last.
+  unsigned arguments = signature->tensors.size() - function.getNumResults();
   Location loc = function.getLoc();
   auto memrefOf = [](Type type) {
     auto tensor = cast<RankedTensorType>(type);
@@ -81,18 +87,21 @@ static LogicalResult exportFunction(func::FuncOp function) {
   };
   auto *terminator = entry.getTerminator();
   SmallVector<Value> results(terminator->getOperands());
-  SmallVector<Value> buffers;
+  SmallVector<Value> buffers, prepared;
   builder.setInsertionPointToStart(&entry);
-  for (unsigned i = 0; i < arguments; ++i) {
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
     BlockArgument argument = entry.getArgument(i);
     Type tensorType = argument.getType();
-    bool isState = signature->tensors[i].role == GATE_ROLE_STATE;
+    if (!isa<TensorType>(tensorType))
+      continue;
+    bool isState =
+        i < arguments && signature->tensors[i].role == GATE_ROLE_STATE;
     argument.setType(memrefOf(tensorType));
     auto tensor = bufferization::ToTensorOp::create(builder, loc, tensorType,
                                                     argument, /*restrict=*/true,
                                                     /*writable=*/isState);
     argument.replaceAllUsesExcept(tensor.getResult(), tensor);
-    buffers.push_back(argument);
+    (i < arguments ? buffers : prepared).push_back(argument);
   }
   for (auto [index, value] : llvm::enumerate(results))
     if (auto argument = dyn_cast<BlockArgument>(value))
@@ -119,14 +128,18 @@ static LogicalResult exportFunction(func::FuncOp function) {
   terminator->setOperands({});
   // The order of the data table: which block argument each tensor is.
   SmallVector<int64_t> order;
-  for (Value buffer : buffers)
+  for (Value buffer : llvm::concat<Value>(buffers, prepared))
     order.push_back(cast<BlockArgument>(buffer).getArgNumber());
   // The user's name may be one of libm's, which code calls by name.
   function->setAttr("gate.exported_as",
                     builder.getStringAttr(function.getName()));
   function.setSymName(("gate_function_" + function.getName()).str());
   function->setAttr("gate.data_order", builder.getDenseI64ArrayAttr(order));
-  function->setAttr("gate.dim_numbers", dimNumbers(builder, *signature));
+  function->setAttr("gate.dim_numbers",
+                    dimNumbers(builder, *signature, prepared));
+  if (!prepared.empty())
+    function->setAttr("gate.prepared_at",
+                      builder.getI64IntegerAttr(buffers.size()));
   function->setAttr("gate.dim_count",
                     builder.getI64IntegerAttr(signature->dims.size()));
   function.removeArgAttrsAttr();
@@ -139,8 +152,8 @@ namespace {
 struct ExportFunctions : gate::impl::ExportFunctionsBase<ExportFunctions> {
   void runOnOperation() override {
     for (func::FuncOp function : getOperation().getOps<func::FuncOp>())
-      if (function.isPublic() && !function.isDeclaration() &&
-          failed(exportFunction(function)))
+      if ((function.isPublic() || function->hasAttr("gate.prepared_bytes")) &&
+          !function.isDeclaration() && failed(exportFunction(function)))
         return signalPassFailure();
   }
 };

@@ -56,15 +56,19 @@ static void report(const CompileCommand &command, const Session &session,
   uint64_t bytes = 0;
   llvm::sys::fs::file_size(command.output, bytes);
   llvm::SmallVector<std::string> entries;
-  std::string initState;
+  std::string initState, prepare;
   for (auto [function, own] :
        llvm::zip(compiler.signature().functions, layout.functions)) {
     entries.push_back(describeEntry(function, own));
     if (initState.empty() && !own.initStateSymbol.empty())
       initState = "init_state(state)";
+    if (!own.prepareSymbol.empty())
+      prepare = "prepare(parameters)";
   }
   if (!initState.empty())
     entries.push_back(initState);
+  if (!prepare.empty())
+    entries.push_back(prepare);
   if (command.json) {
     llvm::json::Array list;
     for (const std::string &entry : entries)

@@ -137,7 +137,18 @@ static LogicalResult bench(const BenchCommand &command, Session &session) {
       dims.push_back(sizes.at(dim));
     int64_t bytes = library->workspaceBytes(index, dims);
     Array workspace(ElementType::U8, {std::max<int64_t>(bytes, 1)});
-    if (failed(library->call(session, index, arrays, &workspace)))
+    Array prepared;
+    if (command.prepared) {
+      FailureOr<Array> made = library->prepare(session, index, arrays);
+      if (failed(made))
+        return failure();
+      prepared = std::move(*made);
+    }
+    int64_t preparedBytes = prepared.data() ? prepared.bytes() : 0;
+    auto call = [&, index = index] {
+      return library->call(session, index, arrays, &workspace, &prepared);
+    };
+    if (failed(call()))
       return failure();
     // Ours and the ceilings take turns, so that both see the same machine.
     std::vector<double> times, peaks, rates;
@@ -145,7 +156,7 @@ static LogicalResult bench(const BenchCommand &command, Session &session) {
       double begin = secondsNow(), elapsed = 0;
       int calls = 0;
       do {
-        if (failed(library->call(session, index, arrays, &workspace)))
+        if (failed(call()))
           return failure();
         ++calls;
         elapsed = secondsNow() - begin;
@@ -166,6 +177,7 @@ static LogicalResult bench(const BenchCommand &command, Session &session) {
       list.push_back(llvm::json::Object{{"function", function.name},
                                         {"seconds", seconds},
                                         {"threads", threads},
+                                        {"prepared_bytes", preparedBytes},
                                         {"product_flops_per_second", flops},
                                         {"bytes_per_second", moved},
                                         {"share_of_fma_peak", flops / peak},
@@ -174,9 +186,12 @@ static LogicalResult bench(const BenchCommand &command, Session &session) {
     }
     llvm::outs() << llvm::format(
         "%-12s %10.3f ms   %8.1f GFLOP/s (%.0f %% of the f32 FMA peak)   %7.1f "
-        "GB/s (%.0f %% of the copy rate)   %d threads\n",
+        "GB/s (%.0f %% of the copy rate)   %d threads",
         function.name.c_str(), seconds * 1e3, flops / 1e9, 100 * flops / peak,
         moved / 1e9, 100 * moved / rate, threads);
+    if (preparedBytes)
+      llvm::outs() << "   " << (preparedBytes + 1023) / 1024 << " KB prepared";
+    llvm::outs() << "\n";
   }
   if (data.json)
     llvm::outs() << llvm::json::Value(std::move(list)) << "\n";

@@ -32,8 +32,10 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/xxhash.h"
 
 #include <cstring>
+#include <map>
 
 using namespace mlir;
 using namespace gate;
@@ -224,6 +226,49 @@ LogicalResult Compiler::embedParameters() {
   return success();
 }
 
+/// What stage "tile" found to be worth preparing.
+LogicalResult Compiler::describePreparations() {
+  std::map<std::string, int32_t> known;
+  for (FunctionSignature &signature : library.functions) {
+    auto function = module().lookupSymbol<func::FuncOp>(signature.name);
+    auto symbol =
+        function->getAttrOfType<FlatSymbolRefAttr>("gate.preparation");
+    if (!symbol)
+      continue;
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (auto offset =
+              function.getArgAttrOfType<IntegerAttr>(i, "gate.prepared"))
+        signature.preparedOffsets.push_back(offset.getInt());
+    auto [entry, isNew] =
+        known.insert({symbol.getValue().str(), library.preparations.size()});
+    signature.preparation = entry->second;
+    if (!isNew)
+      continue;
+    auto prepare = module().lookupSymbol<func::FuncOp>(symbol.getAttr());
+    PreparationSignature preparation;
+    preparation.bodySymbol = bodySymbolOf(prepare.getName());
+    preparation.workspaceSymbol = workspaceSymbolOf(prepare.getName());
+    for (unsigned i = 0; i < prepare.getNumResults(); ++i)
+      preparation.offsets.push_back(
+          prepare.getResultAttrOfType<IntegerAttr>(i, "gate.prepared")
+              .getInt());
+    preparation.bytes =
+        prepare->getAttrOfType<IntegerAttr>("gate.prepared_bytes").getInt();
+    // What is written follows from the function and from how it is compiled.
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    stream << library.prefix << "\n"
+           << library.compiler << "\n"
+           << library.cpuFeatures << "\n"
+           << prepare;
+    preparation.identity = llvm::xxh3_64bits(text);
+    library.preparations.push_back(std::move(preparation));
+  }
+  if (std::optional<std::string> conflict = findNameConflict(library))
+    return error(*conflict);
+  return success();
+}
+
 LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
                                  bool onDevice) {
   if (options.progress)
@@ -239,6 +284,8 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
     TilePipelineOptions tileOptions;
     tileOptions.kernels = onDevice;
     tileOptions.pairs = !onDevice && targets.cpu.multipliesPairs;
+    // There is no struct to hand prepared memory over in.
+    tileOptions.prepare = options.embed.empty();
     buildTilePipeline(manager, tileOptions);
   } else if (stage == "block") {
     buildBlockPipeline(manager);
@@ -290,6 +337,8 @@ LogicalResult Compiler::runStages(ModuleOp module, ArrayRef<StringRef> stages,
     if (onDevice && stage == "llvm" && failed(emitKernels()))
       return failure();
     if (failed(runStage(module, stage, onDevice)))
+      return failure();
+    if (!onDevice && stage == "tile" && failed(describePreparations()))
       return failure();
     if (stage == last)
       break;

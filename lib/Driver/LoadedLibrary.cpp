@@ -216,14 +216,8 @@ makeCallers(std::index_sequence<N...>) {
   return {&callN<N>...};
 }
 
-LogicalResult LoadedLibrary::call(Session &session, size_t index,
-                                  Arrays &arrays, Array *workspace) {
-  static constexpr auto callers =
-      makeCallers(std::make_index_sequence<mostGroups + 1>());
-  FunctionLayout layout = computeLayout(library).functions[index];
-  if (layout.groups.size() > mostGroups)
-    return session.error(layout.symbol + " has more than " +
-                         std::to_string(mostGroups) + " arguments");
+/// A view of each array.
+static std::vector<DLTensor> makeTensors(Arrays &arrays) {
   std::vector<DLTensor> tensors(arrays.size());
   for (auto [position, array] : llvm::enumerate(arrays)) {
     DLTensor &tensor = tensors[position];
@@ -235,15 +229,70 @@ LogicalResult LoadedLibrary::call(Session &session, size_t index,
     tensor.dtype = {info.code, info.bits, 1};
     tensor.shape = array.shape.data();
   }
-  std::vector<std::vector<DLTensor *>> members(layout.groups.size());
+  return tensors;
+}
+
+/// The struct that a group is passed as.
+static std::vector<const void *> makeStruct(const Group &group,
+                                            std::vector<DLTensor> &tensors,
+                                            const void *prepared) {
+  std::vector<const void *> members;
+  for (int32_t member : group.members)
+    members.push_back(member < 0 ? nullptr : &tensors[member]);
+  if (group.kind == GroupKind::Parameters)
+    members.push_back(prepared);
+  return members;
+}
+
+LogicalResult LoadedLibrary::check(Session &session, int32_t status) const {
+  if (status == 0)
+    return success();
+  auto message = reinterpret_cast<const char *(*)()>(
+      symbol(library.prefix + "_last_error"));
+  return session.error(message());
+}
+
+FailureOr<Array> LoadedLibrary::prepare(Session &session, size_t index,
+                                        Arrays &arrays) {
+  const FunctionLayout layout = computeLayout(library).functions[index];
+  if (layout.prepareSymbol.empty())
+    return Array();
+  int64_t bytes =
+      library.preparations[library.functions[index].preparation].bytes;
+  Array prepared(ElementType::U8, {bytes});
+  std::vector<DLTensor> tensors = makeTensors(arrays);
+  for (const Group &group : layout.groups) {
+    if (group.kind != GroupKind::Parameters)
+      continue;
+    auto members = makeStruct(group, tensors, nullptr);
+    using Prepare = int32_t (*)(const void *, void *, size_t);
+    auto call = reinterpret_cast<Prepare>(symbol(layout.prepareSymbol));
+    if (failed(check(session, call(members.data(), prepared.data(),
+                                   static_cast<size_t>(bytes)))))
+      return failure();
+  }
+  return prepared;
+}
+
+LogicalResult LoadedLibrary::call(Session &session, size_t index,
+                                  Arrays &arrays, Array *workspace,
+                                  const Array *prepared) {
+  static constexpr auto callers =
+      makeCallers(std::make_index_sequence<mostGroups + 1>());
+  FunctionLayout layout = computeLayout(library).functions[index];
+  if (layout.groups.size() > mostGroups)
+    return session.error(layout.symbol + " has more than " +
+                         std::to_string(mostGroups) + " arguments");
+  std::vector<DLTensor> tensors = makeTensors(arrays);
+  std::vector<std::vector<const void *>> members(layout.groups.size());
   std::vector<void *> pointers(layout.groups.size());
   for (auto [position, group] : llvm::enumerate(layout.groups)) {
     if (group.kind == GroupKind::Tensor) {
       pointers[position] = &tensors[group.members[0]];
       continue;
     }
-    for (int32_t member : group.members)
-      members[position].push_back(member < 0 ? nullptr : &tensors[member]);
+    members[position] =
+        makeStruct(group, tensors, prepared ? prepared->data() : nullptr);
     pointers[position] = members[position].data();
   }
   int32_t status = callers[pointers.size()](
@@ -251,11 +300,7 @@ LogicalResult LoadedLibrary::call(Session &session, size_t index,
       workspace ? workspace->data() : nullptr,
       workspace ? static_cast<size_t>(workspace->bytes()) : 0,
       library.hasCuda());
-  if (status == 0)
-    return success();
-  auto message = reinterpret_cast<const char *(*)()>(
-      symbol(library.prefix + "_last_error"));
-  return session.error(message());
+  return check(session, status);
 }
 
 /// Calls a workspace query: one i64 per dim, then the result's address.

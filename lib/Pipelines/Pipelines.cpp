@@ -79,6 +79,8 @@ void gate::buildTilePipeline(OpPassManager &manager,
   // No CSE from here to bufferization: two tensors with equal contents but
   // different lives must stay two, or one is copied.
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  if (options.prepare)
+    manager.addPass(createSplitPrepare());
 }
 
 /// Tensors to buffers, in place wherever the analysis allows.

@@ -22,8 +22,9 @@ class Scratch {
 public:
   explicit Scratch(const GateFunction &function)
       : arguments(static_cast<size_t>(function.argumentCount)),
+        entries(arguments + static_cast<size_t>(function.preparedCount)),
         dims(static_cast<size_t>(function.dimCount)) {
-    size_t bytes = arguments * (sizeof(Span) + sizeof(void *)) +
+    size_t bytes = arguments * sizeof(Span) + entries * sizeof(void *) +
                    dims * (sizeof(int64_t) + sizeof(int32_t));
     memory =
         bytes <= sizeof(local) ? local : static_cast<char *>(malloc(bytes));
@@ -41,22 +42,22 @@ public:
     return reinterpret_cast<void **>(spanTable() + arguments);
   }
   int64_t *dimTable() {
-    return reinterpret_cast<int64_t *>(dataTable() + arguments);
+    return reinterpret_cast<int64_t *>(dataTable() + entries);
   }
   int32_t *binderTable() {
     return reinterpret_cast<int32_t *>(dimTable() + dims);
   }
 
 private:
-  size_t arguments, dims;
+  size_t arguments, entries, dims;
   char *memory;
   // Enough for several hundred arguments: their calls allocate nothing.
   alignas(16) char local[16384];
 };
 } // namespace
 
-static int32_t failMemory(const GateFunction &function, uint64_t bytes,
-                          const char *use) {
+int32_t gate::runtime::failMemory(const GateFunction &function, uint64_t bytes,
+                                  const char *use) {
   Message(function.name)
       .add("cannot allocate %" PRIu64 " bytes of %s", bytes, use);
   return GATE_STATUS_OUT_OF_MEMORY;
@@ -132,14 +133,6 @@ static void carryStates(const GateFunction &function, const Span *spans,
   }
 }
 
-/// Rounds up to whole cache lines, as aligned_alloc asks for. Zero when
-/// that does not fit.
-static size_t roundUp(uint64_t bytes) {
-  return bytes > static_cast<uint64_t>(PTRDIFF_MAX) - 63
-             ? 0
-             : (bytes + 63) & ~63ull;
-}
-
 int32_t gate_rt_call(const GateLibrary *library, const GateFunction *function,
                      const void *const *groups, void *workspace,
                      size_t workspaceBytes, void *stream) {
@@ -164,6 +157,10 @@ int32_t gate_rt_call(const GateLibrary *library, const GateFunction *function,
                     scratch.dataTable(), dims, workspace, stream);
   }
   uint64_t needed = static_cast<uint64_t>(function->workspaceBytes(dims));
+  Span given = {reinterpret_cast<uintptr_t>(workspace), workspace ? needed : 0};
+  const char *prepared;
+  if (int32_t status = checkPrepared(*function, groups, spans, given, prepared))
+    return status;
   void *allocated = nullptr;
   if (workspace) {
     if (int32_t status =
@@ -177,6 +174,7 @@ int32_t gate_rt_call(const GateLibrary *library, const GateFunction *function,
     workspace = allocated;
   }
   carryStates(*function, spans, scratch.dataTable());
+  addPrepared(*function, prepared, scratch.dataTable());
   function->body(scratch.dataTable(), dims, workspace);
   free(allocated);
   return GATE_STATUS_OK;

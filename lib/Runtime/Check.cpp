@@ -294,11 +294,6 @@ void ArgumentCheck::useEmbedded(int32_t index) {
   spans[index].bytes = embeddedBytes(argument);
 }
 
-static bool overlaps(const Span &a, const Span &b) {
-  return a.bytes && b.bytes && a.begin < b.begin + b.bytes &&
-         b.begin < a.begin + a.bytes;
-}
-
 /// True when both are the same buffer and one is the other's next state.
 bool ArgumentCheck::mayShare(int32_t index, int32_t other) const {
   return function.arguments[index].role == GATE_ROLE_NEXT_STATE &&

@@ -103,8 +103,36 @@ inline bool isWritten(const GateArgument &argument) {
 /// Bytes of an embedded parameter.
 uint64_t embeddedBytes(const GateArgument &argument);
 
-/// The ABI version and the CPU.
+/// GATE_STATUS_OK when library and runtime have one ABI and this CPU will do.
 int32_t checkLibrary(const GateLibrary &library, const char *caller);
+
+/// Reports that memory could not be had; returns the status.
+int32_t failMemory(const GateFunction &function, uint64_t bytes,
+                   const char *use);
+
+/// Finds the prepared memory of a call, null where the caller gave none, and
+/// checks that this library's `prepare` wrote it and that nothing the call
+/// writes, `workspace` included, overlaps it.
+int32_t checkPrepared(const GateFunction &function, const void *const *groups,
+                      const Span *spans, const Span &workspace,
+                      const char *&prepared);
+
+/// Fills the end of a body's data table.
+void addPrepared(const GateFunction &function, const char *prepared,
+                 void **data);
+
+inline bool overlaps(const Span &a, const Span &b) {
+  return a.bytes && b.bytes && a.begin < b.begin + b.bytes &&
+         b.begin < a.begin + a.bytes;
+}
+
+/// Rounds up to whole cache lines, as aligned_alloc asks for. Zero when
+/// that does not fit.
+inline size_t roundUp(uint64_t bytes) {
+  return bytes > static_cast<uint64_t>(PTRDIFF_MAX) - 63
+             ? 0
+             : (bytes + 63) & ~63ull;
+}
 
 /// GATE_STATUS_OK when this CPU and its system have every feature that the
 /// library was compiled for. The answer is kept for later calls.

@@ -15,4 +15,5 @@
 #include "CudaLoad.cpp"
 #include "Errors.cpp"
 #include "HalfFloats.cpp"
+#include "Prepare.cpp"
 #include "Threads.cpp"

@@ -14,6 +14,9 @@
     result = lib.forward(ids, parameters=weights, state=state)
     result.logits, result.state
 
+    packed = lib.prepare(weights)  # once: calls then pack nothing
+    lib.forward(ids, parameters=weights, prepared=packed, state=state)
+
 Arrays are NumPy arrays or anything with ``__dlpack__`` in CPU memory. They are
 never copied, so they must be compact (``numpy.ascontiguousarray``). NumPy has
 no bfloat16: where the package ml_dtypes is installed its type is used,
@@ -57,7 +60,7 @@ __all__ = [
     "load",
 ]
 
-_ABI_VERSION = 2
+_ABI_VERSION = 3
 
 
 class GateError(Exception):
@@ -263,7 +266,8 @@ class Function:
     ``next_state`` are mappings from names to arrays; parameters may also be
     given by name (``f(x, **weights)``). ``out`` names arrays for the outputs;
     what is not given is allocated. Passing the same arrays as ``state`` and
-    ``next_state`` updates them in place. Returns a named tuple of the outputs
+    ``next_state`` updates them in place. ``prepared`` is what ``prepare`` made of
+    the same parameters. Returns a named tuple of the outputs
     and, if there is one, the next ``state`` as a dict.
 
     On a GPU ``stream`` is an integer or a stream of PyTorch or CuPy, and
@@ -293,6 +297,17 @@ class Function:
         if "init_state_symbol" in description:
             self._init_state = library._symbol(description["init_state_symbol"])
             self._init_state.argtypes = [ctypes.c_void_p] * (1 + self._takes_stream)
+        self._prepare = None
+        if "prepare_symbol" in description:
+            self._prepare = library._symbol(description["prepare_symbol"])
+            self._prepare.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_size_t]
+            size = library._symbol(
+                description["prepared_bytes_symbol"], ctypes.c_size_t
+            )
+            #: Bytes that prepare() needs; 0 where nothing can be prepared.
+            self.prepared_bytes: int = size()
+        else:
+            self.prepared_bytes = 0
         singles = [
             self._tensors[g["members"][0]]
             for g in self._groups
@@ -335,13 +350,14 @@ class Function:
         state: Mapping[str, Any] | None = None,
         next_state: Mapping[str, Any] | None = None,
         out: Any = None,
+        prepared: np.ndarray | None = None,
         workspace: Any = None,
         stream: Any = None,
         **named: Any,
     ) -> Any:
         given = self._given(inputs, parameters, state, next_state, out, named)
         gpu = self._find_gpu(given, stream)
-        views, pointers, _kept = self._prepare(given, gpu)
+        views, pointers, _kept = self._marshal(given, gpu, prepared)
         if gpu is None and workspace is None:
             _room, start, size = None, None, 0
         else:
@@ -356,6 +372,7 @@ class Function:
         state: Mapping[str, Any] | None = None,
         next_state: Mapping[str, Any] | None = None,
         out: Any = None,
+        prepared: np.ndarray | None = None,
         workspace: Any = None,
         stream: Any = None,
         **named: Any,
@@ -367,7 +384,7 @@ class Function:
         """
         given = self._given(inputs, parameters, state, next_state, out, named)
         gpu = self._find_gpu(given, stream)
-        views, pointers, kept = self._prepare(given, gpu)
+        views, pointers, kept = self._marshal(given, gpu, prepared)
         room, start, size = self._workspace_for(views, gpu, workspace)
         arguments = (*pointers, start, size, *self._stream(gpu))
         call, check = self._call, self._library._check
@@ -489,8 +506,11 @@ class Function:
                 f"it has {', '.join(map(repr, names)) or 'none'}"
             )
 
-    def _prepare(
-        self, given: dict[str, dict[str, Any]], gpu: Gpu | None = None
+    def _marshal(
+        self,
+        given: dict[str, dict[str, Any]],
+        gpu: Gpu | None = None,
+        prepared: np.ndarray | None = None,
     ) -> tuple[dict[int, _View], list[Any], list[Any]]:
         """Views of all tensors by position, arguments, and what they point to."""
         views: dict[int, _View] = {}
@@ -511,7 +531,7 @@ class Function:
                 ) from None
             tensor.bind(view.shape, dims)
         pointers = []
-        structs = []  # kept alive until after the call
+        structs: list[Any] = [prepared]  # kept alive until after the call
         for group in self._groups:
             addresses = [
                 views[m].address if m in views else None for m in group["members"]
@@ -519,9 +539,54 @@ class Function:
             if group["kind"] == "tensor":
                 pointers.append(addresses[0])
                 continue
+            if group["kind"] == "parameters":
+                addresses.append(self._address_of(prepared, group))
             structs.append((ctypes.c_void_p * len(addresses))(*addresses))
             pointers.append(ctypes.addressof(structs[-1]))
         return views, pointers, structs
+
+    def _address_of(
+        self, prepared: np.ndarray | None, group: dict[str, Any]
+    ) -> int | None:
+        if prepared is None:
+            return None
+        if not group.get("prepared"):
+            raise TypeError(f"{self.name}() takes nothing prepared")
+        if prepared.nbytes < self.prepared_bytes or not prepared.flags.c_contiguous:
+            raise ValueError(
+                f"{self.name}(): prepared: expected {self.prepared_bytes} contiguous "
+                f"bytes from prepare(), got {prepared.nbytes}"
+            )
+        return prepared.ctypes.data
+
+    def prepare(
+        self, parameters: Mapping[str, Any], out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Packs parameters once, for the ``prepared`` of calls.
+
+        The bytes hold copies: prepare again when a parameter has changed. They
+        may be saved, and used in another process by the same library at an
+        address that is a multiple of 64. ``out`` is memory to write to.
+        """
+        group = self._group("parameters")
+        if self._prepare is None or group is None:
+            raise TypeError(f"{self.name}() has nothing to prepare")
+        self._expect_names("parameter", dict(parameters), self.parameters)
+        if out is None:
+            room = np.empty(self.prepared_bytes + 64, np.uint8)
+            start = -room.ctypes.data % 64
+            out = room[start : start + self.prepared_bytes]
+        tensors = [self._tensors[m] for m in group["members"]]
+        views = [
+            _View(parameters[t.name], t.type, False) if t.name in parameters else None
+            for t in tensors
+        ]
+        addresses = [view.address if view else None for view in views]
+        struct = (ctypes.c_void_p * (len(views) + 1))(*addresses, None)
+        self._library._check(
+            self._prepare(ctypes.addressof(struct), out.ctypes.data, out.nbytes)
+        )
+        return out
 
     def workspace_bytes(self, **dims: int) -> int:
         """Bytes of memory that a call needs at these sizes."""
@@ -665,6 +730,18 @@ class Library:
                 f"states differ between functions: use init_state of one of {names}"
             )
         return self.functions[stateful[0]["name"]].init_state(**options)
+
+    def prepare(self, parameters: Mapping[str, Any]) -> np.ndarray:
+        """Packs parameters once, for libraries whose functions share them."""
+        able = [f for f in self.signature["functions"] if "prepare_symbol" in f]
+        if not able:
+            raise TypeError("no function of the library has anything to prepare")
+        if len({f["prepare_symbol"] for f in able}) != 1:
+            names = ", ".join(f["name"] for f in able)
+            raise TypeError(
+                f"parameters differ between functions: use prepare of one of {names}"
+            )
+        return self.functions[able[0]["name"]].prepare(parameters)
 
     @property
     def version(self) -> str:

@@ -230,7 +230,7 @@ def call_guarded(
             out[tensor.name] = array
     workspace = Guarded(function.workspace_bytes(**sizes), at_end, alignment=64)
     arguments = function._given((), None, None, None, out, given)
-    _views, pointers, _kept = function._prepare(arguments)
+    _views, pointers, _kept = function._marshal(arguments)
     function._library._check(
         function._call(*pointers, workspace.address, workspace.bytes.size)
     )

@@ -50,3 +50,21 @@ func.func private @gate_function_forward_workspace(%dims: memref<?xi64>) -> i64 
 func.func private @task(%x: memref<?xf32>) {
   return
 }
+
+// Operands that may be prepared: a look at the first address tells.
+// CHECK-LABEL: func.func @gate_body_product(
+// CHECK-SAME:    %[[DATA:.*]]: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr)
+// CHECK-DAG:     %[[NULL:.*]] = llvm.mlir.zero : !llvm.ptr
+// CHECK-DAG:     %[[AT:.*]] = llvm.getelementptr %[[DATA]][1]
+// CHECK-DAG:     %[[FIRST:.*]] = llvm.load %[[AT]] : !llvm.ptr -> !llvm.ptr
+// CHECK-DAG:     %[[FLAG:.*]] = llvm.icmp "ne" %[[FIRST]], %[[NULL]]
+// CHECK:         call @gate_function_product(%{{.*}}, %[[FLAG]], %{{.*}}, %{{.*}})
+func.func @gate_function_product(%w: memref<8xf32>, %flag: i1, %ready: memref<8xf32>, %room: memref<?xi8>)
+    attributes {gate.exported_as = "product", gate.data_order = array<i64: 0, 2>, gate.prepared_at = 1 : i64,
+                gate.dim_numbers = [array<i64: -1>, array<i64: -1>], gate.dim_count = 0 : i64} {
+  return
+}
+func.func private @gate_function_product_workspace(%dims: memref<?xi64>) -> i64 {
+  %bytes = arith.constant 64 : i64
+  return %bytes : i64
+}

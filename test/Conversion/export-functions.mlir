@@ -36,6 +36,36 @@ func.func @through(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   return %x, %x : tensor<4xf32>, tensor<4xf32>
 }
 
+// What can be prepared is read only and comes last in the table, whatever its
+// place among the arguments; the function that prepares is exported as well.
+// CHECK-LABEL: func.func @gate_function_product(
+// CHECK-SAME:    %[[W:[^:]*]]: memref<8xf32>, %[[FLAG:[^:]*]]: i1, %[[READY:[^:]*]]: memref<8xf32>, %[[Y:[^:]*]]: memref<8xf32>)
+// CHECK-SAME:    gate.data_order = array<i64: 0, 3, 2>
+// CHECK-SAME:    gate.dim_numbers = [array<i64: -1>, array<i64: -1>, array<i64: -1>]
+// CHECK-SAME:    gate.prepared_at = 2 : i64
+// CHECK-DAG:     bufferization.to_tensor %[[READY]] restrict : memref
+// CHECK:         scf.if %[[FLAG]]
+func.func @product(%w: tensor<8xf32> {gate.parameter = "w"}, %flag: i1 {gate.is_prepared}, %ready: tensor<8xf32> {gate.prepared = 64 : i64})
+    -> (tensor<8xf32> {gate.name = "y"}) attributes {gate.preparation = @product_prepare} {
+  %v = scf.if %flag -> tensor<8xf32> {
+    scf.yield %ready : tensor<8xf32>
+  } else {
+    %made = "test.make"(%w) : (tensor<8xf32>) -> tensor<8xf32>
+    scf.yield %made : tensor<8xf32>
+  }
+  %y = "test.read"(%v) : (tensor<8xf32>) -> tensor<8xf32>
+  return %y : tensor<8xf32>
+}
+// CHECK-LABEL: func.func private @gate_function_product_prepare(
+// CHECK-SAME:    %[[W:[^:]*]]: memref<8xf32>, %[[OUT:[^:]*]]: memref<8xf32>)
+// CHECK-SAME:    gate.data_order = array<i64: 0, 1>
+// CHECK:         bufferization.materialize_in_destination %{{.*}} in restrict writable %[[OUT]]
+func.func private @product_prepare(%w: tensor<8xf32> {gate.parameter = "w"}) -> (tensor<8xf32> {gate.prepared = 64 : i64})
+    attributes {gate.prepared_bytes = 128 : i64} {
+  %made = "test.make"(%w) : (tensor<8xf32>) -> tensor<8xf32>
+  return %made : tensor<8xf32>
+}
+
 // CHECK-LABEL: func.func private @own(
 // CHECK-SAME:    tensor<4xf32>) -> tensor<4xf32>
 // CHECK-NEXT:    return

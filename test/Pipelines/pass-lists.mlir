@@ -3,6 +3,7 @@
 // RUN: gate-opt --gate-model-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=MODEL
 // RUN: gate-opt --gate-written-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=WRITTEN
 // RUN: gate-opt --gate-tile-pipeline="pairs=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=TILE
+// RUN: gate-opt --gate-tile-pipeline="prepare=false" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=UNPREPARED
 // RUN: gate-opt --gate-cpu-pipeline="vector-bits=256 registers=16" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: gate-opt --gate-reference-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=REFERENCE
 // RUN: gate-opt --gate-reference-pipeline="promote=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=ORACLE
@@ -28,7 +29,7 @@
 // WRITTEN-NOT:  cse
 
 // No CSE after fusion: two tensors with equal contents have two lives.
-// TILE:      Pass Manager with 11 passes:
+// TILE:      Pass Manager with 12 passes:
 // TILE:      gate-decompose
 // TILE:      convert-elementwise-to-linalg
 // TILE:      canonicalize{
@@ -41,6 +42,10 @@
 // TILE:      gate-tile-parallel
 // TILE-NOT:  cse
 // TILE:      canonicalize{
+// TILE:      gate-split-prepare
+
+// UNPREPARED:     gate-tile-parallel
+// UNPREPARED-NOT: gate-split-prepare
 
 // CPU:      Pass Manager with {{[0-9]+}} passes:
 // CPU:      gate-export-functions

@@ -97,6 +97,9 @@ cl::opt<int> threads("threads", cl::desc("Threads (default: all)"), cl::init(0),
                      cl::cat(gateOptions), cl::sub(benchCommand));
 cl::opt<int> repeats("repeats", cl::desc("Timed runs"), cl::init(7),
                      cl::cat(gateOptions), cl::sub(benchCommand));
+cl::opt<bool> prepared("prepared",
+                       cl::desc("Pack parameters before, not in every call"),
+                       cl::cat(gateOptions), cl::sub(benchCommand));
 
 } // namespace
 
@@ -184,7 +187,7 @@ static int dispatch() {
   if (verifyCommand)
     return gate::runVerify(data);
   if (benchCommand)
-    return gate::runBench({data, threads, repeats});
+    return gate::runBench({data, threads, repeats, prepared});
   if (costCommand)
     return gate::runCost(data);
   llvm::errs() << "error: expects a command: compile, run, verify, bench or "

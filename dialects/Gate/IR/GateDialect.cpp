@@ -143,6 +143,9 @@ static LogicalResult verifyValueAttribute(Operation *op, const Twine &what,
              << attribute.getValue();
     return success();
   }
+  // Written by gate-split-prepare.
+  if (key == "gate.is_prepared" || key == "gate.prepared")
+    return success();
   return op->emitError() << what << ": unknown attribute " << key
                          << "; expects gate.name, gate.dims, gate.parameter "
                             "or gate.state";

@@ -30,6 +30,7 @@ def Gate_Dialect : Dialect {
     | `gate.dims = ["B", "T"]` | argument, result | a name per dim ("" for none); equal names mean equal sizes |
     | `gate.parameter = "blocks.0.wq"` | argument | a parameter of the model |
     | `gate.state = "block0"` | argument, result | a state carried from call to call; argument and result of one name belong together |
+    | `gate.is_prepared`, `gate.prepared`, `gate.preparation`, `gate.prepared_bytes` | argument, result, function | written by `gate-split-prepare`, not by users |
   }];
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;

@@ -53,6 +53,8 @@ struct BenchCommand {
   DataOptions data;
   int threads = 0;
   int repeats = 7;
+  /// Parameters are packed before, not in every call.
+  bool prepared = false;
 };
 int runBench(const BenchCommand &command);
 

@@ -90,7 +90,7 @@ public:
 
   /// The program after the stage that ran last.
   mlir::ModuleOp module() { return latest; }
-  /// Known once stage "model" is done.
+  /// Known once stage "model" is done; what can be prepared, after "tile".
   const LibrarySignature &signature() const { return library; }
   /// The PTX of the kernels for the first GPU; null without one. All stages
   /// must have run.
@@ -114,6 +114,7 @@ private:
   mlir::LogicalResult emitKernels();
   mlir::LogicalResult describeLibrary();
   mlir::LogicalResult embedParameters();
+  mlir::LogicalResult describePreparations();
   mlir::LogicalResult
   emit(llvm::function_ref<mlir::LogicalResult(std::unique_ptr<llvm::Module>)>
            consume);
@@ -129,7 +130,7 @@ private:
   size_t modelDone = 0, cpuDone = 0, deviceDone = 0;
 };
 
-/// "gate 0.1.0 (LLVM 22.1.8, ABI 1)".
+/// "gate 0.1.0 (LLVM 22.1.8, ABI 3)".
 std::string versionText();
 
 } // namespace gate

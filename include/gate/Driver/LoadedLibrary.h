@@ -61,7 +61,12 @@ public:
   const LibrarySignature &signature() const { return library; }
   /// Calls function `index`; `arrays` has inputs filled in and outputs made.
   mlir::LogicalResult call(Session &session, size_t index, Arrays &arrays,
-                           Array *workspace = nullptr);
+                           Array *workspace = nullptr,
+                           const Array *prepared = nullptr);
+  /// What can be prepared for function `index` from the parameters in `arrays`;
+  /// empty when there is nothing.
+  mlir::FailureOr<Array> prepare(Session &session, size_t index,
+                                 Arrays &arrays);
   /// Bytes of workspace of function `index` at the sizes of `dims`.
   int64_t workspaceBytes(size_t index, llvm::ArrayRef<int64_t> dims);
   void setThreads(int threads);
@@ -69,6 +74,7 @@ public:
 private:
   LoadedLibrary() = default;
   void *symbol(const std::string &name) const;
+  mlir::LogicalResult check(Session &session, int32_t status) const;
 
   LibrarySignature library;
   void *handle = nullptr;

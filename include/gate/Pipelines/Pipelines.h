@@ -38,6 +38,10 @@ struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
   Option<bool> kernels{*this, "kernels",
                        llvm::cl::desc("Group ops into kernels of a GPU"),
                        llvm::cl::init(false)};
+  Option<bool> prepare{
+      *this, "prepare",
+      llvm::cl::desc("Let callers have what only parameters decide prepared"),
+      llvm::cl::init(true)};
 };
 
 /// Options of the reference path.

@@ -17,7 +17,12 @@
 #include <stdint.h>
 
 /// Bumped whenever a layout or meaning in this file changes.
-#define GATE_ABI_VERSION 2
+#define GATE_ABI_VERSION 3
+
+/// Prepared memory starts with a GatePreparedHeader; what follows, and the
+/// memory itself, are aligned to whole cache lines.
+#define GATE_PREPARED_HEADER_BYTES 64
+#define GATE_PREPARED_ALIGNMENT 64
 
 #ifdef __cplusplus
 extern "C" {
@@ -117,6 +122,30 @@ struct GateCudaModule {
 /// One call on a GPU, between the runtime and compiled code.
 struct GateLaunch;
 
+/// How prepared memory starts. Written after everything else, so that memory is
+/// either complete or refused.
+struct GatePreparedHeader {
+  char magic[8]; // "GATEPREP"
+  int32_t abiVersion;
+  int32_t reserved; // 0
+  /// GatePreparation::identity and GatePreparation::bytes.
+  uint64_t identity;
+  int64_t bytes;
+};
+
+struct GateFunction;
+
+/// What computes, from parameters alone and once, operands of functions.
+struct GatePreparation {
+  /// Its arguments are the parameters, members of the struct of group 0; its
+  /// own prepared operands are what it writes.
+  const struct GateFunction *function;
+  /// Bytes of prepared memory, header included.
+  int64_t bytes;
+  /// Equal only where the same is written in the same places.
+  uint64_t identity;
+};
+
 /// One exported function.
 struct GateFunction {
   /// With prefix, as the user calls it: "gla_forward".
@@ -144,6 +173,15 @@ struct GateFunction {
   void (*launch)(void *const *data, const int64_t *dims, void *workspace,
                  struct GateLaunch *launch);
   int64_t (*launchWorkspaceBytes)(const int64_t *dims);
+  /// Operands that `body` takes ready-made: behind the arguments, `data` has
+  /// preparedCount more addresses, at these offsets from the start of prepared
+  /// memory. All are null when the caller gave none.
+  int32_t preparedCount;
+  /// Where the struct of group 0 has the address of prepared memory.
+  int32_t preparedMember;
+  const int64_t *preparedOffsets;
+  /// Null when `body` takes no prepared operand.
+  const struct GatePreparation *preparation;
 };
 
 /// One library.
@@ -190,6 +228,12 @@ int32_t gate_rt_init_state(const struct GateLibrary *library,
 int32_t gate_rt_workspace(const struct GateLibrary *library,
                           const struct GateFunction *function,
                           const int64_t *dims, size_t *bytes);
+
+/// Fills `prepared`, at least preparation->bytes of 64-byte aligned memory,
+/// from the struct of DLTensor pointers `parameters`.
+int32_t gate_rt_prepare(const struct GateLibrary *library,
+                        const struct GatePreparation *preparation,
+                        const void *parameters, void *prepared, size_t bytes);
 
 /// The text of this thread's last failure, "" if there was none.
 const char *gate_rt_last_error(void);

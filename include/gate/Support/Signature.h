@@ -64,6 +64,23 @@ struct FunctionSignature {
   /// launch) and i64(ptr dims); empty without a GPU target.
   std::string launchSymbol;
   std::string launchWorkspaceSymbol;
+  /// Position in LibrarySignature::preparations of what prepares operands of
+  /// this function, or -1.
+  int32_t preparation = -1;
+  /// See GateFunction::preparedOffsets.
+  std::vector<int64_t> preparedOffsets;
+};
+
+/// What computes operands of functions from parameters alone: see
+/// GatePreparation. Takes the parameters of the functions that refer to it.
+struct PreparationSignature {
+  /// As FunctionSignature::bodySymbol; data: the parameters, then one entry per
+  /// offset.
+  std::string bodySymbol;
+  std::string workspaceSymbol;
+  std::vector<int64_t> offsets;
+  int64_t bytes = 0;
+  uint64_t identity = 0;
 };
 
 /// The kernels of a library compiled for one kind of GPU: see GateCudaImage.
@@ -88,6 +105,7 @@ struct LibrarySignature {
   /// Prefix of every exported name: "gla".
   std::string prefix;
   std::vector<FunctionSignature> functions;
+  std::vector<PreparationSignature> preparations;
   /// See GateLibrary::cpuFeatures.
   std::string cpuFeatures;
   /// The GPU part; no image: none.

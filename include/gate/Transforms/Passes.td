@@ -172,6 +172,37 @@ def RefineShapes : Pass<"gate-refine-shapes", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def SplitPrepare : Pass<"gate-split-prepare", "::mlir::ModuleOp"> {
+  let summary = "Let what only parameters decide be computed once, before calls";
+  let description = [{
+    A *prepared value* is a tensor of static size that an op with a destination
+    or a body computes from arguments with `gate.parameter` and constants alone,
+    wherever it stands, and that the rest of the function only reads. Each
+    becomes
+
+    ```mlir
+    %v = scf.if %is_prepared -> tensor<2x96x64xf32> {
+      scf.yield %prepared : tensor<2x96x64xf32>
+    } else {
+      ... // as before
+    }
+    ```
+
+    with `%is_prepared` and `%prepared` as new arguments of the function, marked
+    `gate.is_prepared` and `gate.prepared = offset`. A private function takes the
+    parameters and returns all prepared values; functions with equal parameters
+    share it, and equal values are computed and kept once. `gate.preparation`
+    names it on its users; its `gate.prepared_bytes` is the memory that all
+    values take behind a header, at the offsets given.
+
+    Precondition: ops on tensors, public functions as they are exported.
+    Postcondition: what parameters decide and the rest only reads is computed
+    where `%is_prepared` is false, and nowhere else. A function with nothing to
+    prepare stays as it is. Changes no rounding.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
+}
+
 def TileParallel : Pass<"gate-tile-parallel", "::mlir::func::FuncOp"> {
   let summary = "Tile linalg ops outside of loops for threads";
   let description = [{

@@ -69,6 +69,10 @@ static void keepTableSymbols(llvm::Module &code,
          {function.bodySymbol, function.workspaceSymbol, function.launchSymbol,
           function.launchWorkspaceSymbol})
       kept.insert(symbol);
+  for (const PreparationSignature &preparation : signature.preparations)
+    for (const std::string &symbol :
+         {preparation.bodySymbol, preparation.workspaceSymbol})
+      kept.insert(symbol);
   llvm::internalizeModule(code, [&](const llvm::GlobalValue &value) {
     return kept.contains(value.getName());
   });

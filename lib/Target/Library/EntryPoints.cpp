@@ -54,9 +54,14 @@ private:
   // Tables.
   Constant *argumentEntry(const FunctionSignature &function, int32_t index,
                           Place place, int32_t tied);
+  Constant *addRows(ArrayRef<Constant *> rows);
   Constant *addFunctionTable(StringRef name, const FunctionSignature &function,
                              ArrayRef<Constant *> arguments,
-                             ArrayRef<std::string> groups, bool hasCode);
+                             ArrayRef<std::string> groups, bool hasCode,
+                             ArrayRef<Constant *> prepared = {});
+  SmallVector<Constant *> preparedFields(ArrayRef<int64_t> offsets,
+                                         int64_t member, Constant *preparation);
+  Constant *preparationOf(size_t index);
   Constant *addCallTable(size_t index);
   Constant *addInitStateTable(size_t index);
   Constant *addCudaTable();
@@ -72,6 +77,7 @@ private:
   void addCall(size_t index, Constant *table);
   void addWorkspaceQuery(size_t index, Constant *table);
   void addInitState(size_t index);
+  void addPrepare(size_t index);
   void addDeviceFunction(StringRef name, StringRef runtimeName);
 
   Module &module;
@@ -82,6 +88,12 @@ private:
   IntegerType *i8, *i16, *i32, *i64;
   GlobalVariable *libraryTable = nullptr;
   StringMap<Constant *> strings;
+  /// By value and alignment.
+  DenseMap<std::pair<Constant *, uint64_t>, GlobalVariable *> constants;
+  /// Tables of arguments and their rows.
+  SmallVector<std::pair<Constant *, SmallVector<Constant *>>> rowTables;
+  /// GatePreparation by the symbol of the exported function.
+  StringMap<Constant *> preparations;
 };
 } // namespace
 
@@ -90,7 +102,11 @@ private:
 //===----------------------------------------------------------------------===//
 
 Constant *EntryPointBuilder::addConstant(Constant *value, MaybeAlign align) {
-  auto *global =
+  GlobalVariable *&global =
+      constants[{value, align ? align->value() : uint64_t(0)}];
+  if (global)
+    return global;
+  global =
       new GlobalVariable(module, value->getType(), /*isConstant=*/true,
                          GlobalValue::PrivateLinkage, value, "gate.constant");
   global->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
@@ -164,17 +180,30 @@ Constant *EntryPointBuilder::argumentEntry(const FunctionSignature &function,
        embedded});
 }
 
+/// A table of GateArgument: part of an earlier one that has the same rows.
+Constant *EntryPointBuilder::addRows(ArrayRef<Constant *> rows) {
+  if (rows.empty())
+    return null();
+  for (const auto &[table, known] : rowTables) {
+    const auto *found =
+        std::search(known.begin(), known.end(), rows.begin(), rows.end());
+    if (found != known.end())
+      return ConstantExpr::getInBoundsGetElementPtr(
+          found[0]->getType(), table, number(i64, found - known.begin()));
+  }
+  Constant *table = addConstant(ConstantArray::get(
+      ArrayType::get(rows.front()->getType(), rows.size()), rows));
+  rowTables.emplace_back(table, llvm::to_vector(rows));
+  return table;
+}
+
 /// A GateFunction.
 Constant *EntryPointBuilder::addFunctionTable(StringRef name,
                                               const FunctionSignature &function,
                                               ArrayRef<Constant *> arguments,
                                               ArrayRef<std::string> groups,
-                                              bool hasCode) {
-  Constant *argumentTable = null();
-  if (!arguments.empty())
-    argumentTable = addConstant(ConstantArray::get(
-        ArrayType::get(arguments.front()->getType(), arguments.size()),
-        arguments));
+                                              bool hasCode,
+                                              ArrayRef<Constant *> prepared) {
   // A function that no target of the library needs has no symbol.
   auto code = [&](StringRef symbol, Type *result,
                   ArrayRef<Type *> parameters) -> Constant * {
@@ -183,15 +212,65 @@ Constant *EntryPointBuilder::addFunctionTable(StringRef name,
     return declareRuntime(symbol, result, parameters);
   };
   Type *none = Type::getVoidTy(context);
-  return addConstant(ConstantStruct::getAnon(
-      {addString(name), number(i32, static_cast<int64_t>(arguments.size())),
-       number(i32, static_cast<int64_t>(groups.size())),
-       number(i32, static_cast<int64_t>(function.dims.size())),
-       addStrings(groups), argumentTable, addStrings(function.dims),
-       code(function.bodySymbol, none, {pointer, pointer, pointer}),
-       code(function.workspaceSymbol, i64, {pointer}),
-       code(function.launchSymbol, none, {pointer, pointer, pointer, pointer}),
-       code(function.launchWorkspaceSymbol, i64, {pointer})}));
+  SmallVector<Constant *> fields = {
+      addString(name),
+      number(i32, static_cast<int64_t>(arguments.size())),
+      number(i32, static_cast<int64_t>(groups.size())),
+      number(i32, static_cast<int64_t>(function.dims.size())),
+      addStrings(groups),
+      addRows(arguments),
+      addStrings(function.dims),
+      code(function.bodySymbol, none, {pointer, pointer, pointer}),
+      code(function.workspaceSymbol, i64, {pointer}),
+      code(function.launchSymbol, none, {pointer, pointer, pointer, pointer}),
+      code(function.launchWorkspaceSymbol, i64, {pointer})};
+  if (prepared.empty())
+    fields.append(preparedFields({}, -1, null()));
+  fields.append(prepared.begin(), prepared.end());
+  return addConstant(ConstantStruct::getAnon(fields));
+}
+
+/// The end of a GateFunction.
+SmallVector<Constant *>
+EntryPointBuilder::preparedFields(ArrayRef<int64_t> offsets, int64_t member,
+                                  Constant *preparation) {
+  Constant *table = offsets.empty()
+                        ? null()
+                        : addConstant(ConstantDataArray::get(context, offsets));
+  return {number(i32, static_cast<int64_t>(offsets.size())),
+          number(i32, member), table, preparation};
+}
+
+/// The GatePreparation of a function, under the name of the exported function
+/// that calls it; null when nothing is prepared.
+Constant *EntryPointBuilder::preparationOf(size_t index) {
+  const FunctionSignature &function = library.functions[index];
+  const FunctionLayout &call = layout.functions[index];
+  if (call.prepareSymbol.empty())
+    return null();
+  Constant *&entry = preparations[call.prepareSymbol];
+  if (entry)
+    return entry;
+  const PreparationSignature &preparation =
+      library.preparations[function.preparation];
+  SmallVector<Constant *> arguments;
+  for (const Group &group : call.groups)
+    for (size_t i = 0; i < group.members.size(); ++i)
+      // Parameters of unknown sizes are not prepared.
+      if (group.kind == GroupKind::Parameters &&
+          !is_contained(function.tensors[group.members[i]].shape, -1))
+        arguments.push_back(argumentEntry(function, group.members[i],
+                                          {0, static_cast<int32_t>(i)}, -1));
+  FunctionSignature code;
+  code.bodySymbol = preparation.bodySymbol;
+  code.workspaceSymbol = preparation.workspaceSymbol;
+  Constant *table = addFunctionTable(
+      call.prepareSymbol, code, arguments, {"parameters"}, /*hasCode=*/true,
+      preparedFields(preparation.offsets, -1, null()));
+  entry = addConstant(ConstantStruct::getAnon(
+      {table, number(i64, preparation.bytes),
+       number(i64, static_cast<int64_t>(preparation.identity))}));
+  return entry;
 }
 
 /// The table of an exported function.
@@ -212,8 +291,16 @@ Constant *EntryPointBuilder::addCallTable(size_t index) {
   for (size_t i = 0; i < places.size(); ++i)
     arguments.push_back(argumentEntry(function, static_cast<int32_t>(i),
                                       places[i], function.tensors[i].tied));
-  return addFunctionTable(layout.functions[index].symbol, function, arguments,
-                          groupNames, /*hasCode=*/true);
+  // Before the table of what prepares, which then is a part of it.
+  addRows(arguments);
+  int64_t prepared = -1;
+  for (const Group &group : layout.functions[index].groups)
+    if (group.kind == GroupKind::Parameters)
+      prepared = static_cast<int64_t>(group.members.size());
+  return addFunctionTable(
+      layout.functions[index].symbol, function, arguments, groupNames,
+      /*hasCode=*/true,
+      preparedFields(function.preparedOffsets, prepared, preparationOf(index)));
 }
 
 /// The table of a function's init_state: its states alone, under the name
@@ -392,6 +479,24 @@ void EntryPointBuilder::addDeviceFunction(StringRef name,
       builder.CreateCall(runtime, {libraryTable, function->getArg(0)}));
 }
 
+void EntryPointBuilder::addPrepare(size_t index) {
+  const FunctionLayout &call = layout.functions[index];
+  if (call.prepareSymbol.empty() || module.getFunction(call.prepareSymbol))
+    return;
+  int64_t bytes =
+      library.preparations[library.functions[index].preparation].bytes;
+  Function *query = addExported(call.preparedBytesSymbol, i64, {});
+  IRBuilder<>(&query->getEntryBlock()).CreateRet(number(i64, bytes));
+  Function *function =
+      addExported(call.prepareSymbol, i32, {pointer, pointer, i64});
+  IRBuilder<> builder(&function->getEntryBlock());
+  Function *runtime = declareRuntime("gate_rt_prepare", i32,
+                                     {pointer, pointer, pointer, pointer, i64});
+  builder.CreateRet(builder.CreateCall(
+      runtime, {libraryTable, preparationOf(index), function->getArg(0),
+                function->getArg(1), function->getArg(2)}));
+}
+
 void EntryPointBuilder::build() {
   SmallVector<Constant *> tables;
   for (size_t i = 0; i < library.functions.size(); ++i)
@@ -403,6 +508,7 @@ void EntryPointBuilder::build() {
   for (size_t i = 0; i < library.functions.size(); ++i) {
     addCall(i, tables[i]);
     addWorkspaceQuery(i, tables[i]);
+    addPrepare(i);
     addInitState(i);
   }
   addForward("status_string", "gate_rt_status_string", pointer, {i32});

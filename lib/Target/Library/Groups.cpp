@@ -310,11 +310,15 @@ static Group *findGroup(FunctionLayout &layout, GroupKind kind) {
 }
 
 static StructLayout makeStruct(std::string identifier, bool isState,
+                               bool hasPrepared,
                                std::vector<TensorSignature> tensors) {
   StructLayout result;
   result.identifier = std::move(identifier);
   result.isState = isState;
+  result.hasPrepared = hasPrepared;
   llvm::StringSet<> taken;
+  if (hasPrepared)
+    taken.insert("prepared");
   for (const TensorSignature &tensor : tensors)
     result.members.push_back(makeUnique(tensor.name, taken));
   result.tensors = std::move(tensors);
@@ -336,22 +340,29 @@ static void addStructs(const LibrarySignature &library, LibraryLayout &layout,
   bool shared = llvm::all_of(users, [&users](const auto &user) {
     return agree(user.second, users.front().second);
   });
+  auto isPrepared = [&library](size_t index) {
+    return library.functions[index].preparation >= 0;
+  };
+  bool anyPrepared = llvm::any_of(
+      users, [&](const auto &user) { return isPrepared(user.first); });
   for (const auto &[index, tensors] : users) {
-    if (!shared || index == users.front().first) {
-      std::string identifier = library.prefix;
-      if (!shared)
-        identifier += "_" + library.functions[index].name;
+    std::string start = library.prefix;
+    if (!shared)
+      start += "_" + library.functions[index].name;
+    bool hasPrepared = !isState && (shared ? anyPrepared : isPrepared(index));
+    if (!shared || index == users.front().first)
       layout.structs.push_back(
-          makeStruct(identifier + suffix, isState, tensors));
+          makeStruct(start + suffix, isState, hasPrepared, tensors));
+    if (hasPrepared && isPrepared(index)) {
+      layout.functions[index].prepareSymbol = start + "_prepare";
+      layout.functions[index].preparedBytesSymbol = start + "_prepared_bytes";
     }
     int32_t structIndex = static_cast<int32_t>(layout.structs.size()) - 1;
     for (GroupKind kind : {first, second})
       if (Group *group = findGroup(layout.functions[index], kind))
         group->structIndex = structIndex;
     if (isState && findGroup(layout.functions[index], GroupKind::State))
-      layout.functions[index].initStateSymbol =
-          library.prefix + (shared ? "" : "_" + library.functions[index].name) +
-          "_init_state";
+      layout.functions[index].initStateSymbol = start + "_init_state";
   }
 }
 
@@ -381,13 +392,17 @@ std::vector<std::string>
 gate::exportedSymbols(const LibrarySignature &library) {
   LibraryLayout layout = computeLayout(library);
   std::vector<std::string> symbols;
-  llvm::StringSet<> initStates;
+  llvm::StringSet<> printed;
+  auto addOnce = [&](const std::string &symbol) {
+    if (!symbol.empty() && printed.insert(symbol).second)
+      symbols.push_back(symbol);
+  };
   for (const FunctionLayout &function : layout.functions) {
     symbols.push_back(function.symbol);
     symbols.push_back(function.workspaceSymbol);
-    if (!function.initStateSymbol.empty() &&
-        initStates.insert(function.initStateSymbol).second)
-      symbols.push_back(function.initStateSymbol);
+    addOnce(function.preparedBytesSymbol);
+    addOnce(function.prepareSymbol);
+    addOnce(function.initStateSymbol);
   }
   auto add = [&](std::initializer_list<const char *> names) {
     for (const char *name : names)

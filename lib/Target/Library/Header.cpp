@@ -46,12 +46,16 @@ private:
   void printFunctionComment(size_t index);
   void printWorkspaceQuery(size_t index);
   void printInitState(size_t index, llvm::StringSet<> &printed);
+  void printPrepare(size_t index, llvm::StringSet<> &printed);
   void printCudaFunctions();
   void printLibraryFunctions();
 
   /// Prints `lines` with every "@" as the prefix and "^" as the prefix in
   /// capitals.
   void printText(StringRef lines);
+
+  /// The function that writes what a struct of parameters points to.
+  StringRef prepareOf(const StructLayout &structLayout);
 
   const LibrarySignature &library;
   LibraryLayout layout;
@@ -242,6 +246,15 @@ typedef enum {
   printText("\n} @_status;\n\n");
 }
 
+StringRef HeaderPrinter::prepareOf(const StructLayout &structLayout) {
+  for (const FunctionLayout &call : layout.functions)
+    for (const Group &group : call.groups)
+      if (group.structIndex >= 0 && !call.prepareSymbol.empty() &&
+          &layout.structs[group.structIndex] == &structLayout)
+        return call.prepareSymbol;
+  return "";
+}
+
 void HeaderPrinter::printStruct(const StructLayout &structLayout) {
   if (structLayout.isState)
     stream << "/* What is carried from one call to the next. */\n";
@@ -257,6 +270,12 @@ void HeaderPrinter::printStruct(const StructLayout &structLayout) {
            << (structLayout.isState ? "" : "const ") << "DLTensor *"
            << structLayout.members[i] << ";\n";
   }
+  if (structLayout.hasPrepared)
+    stream
+        << "  /* What " << prepareOf(structLayout)
+        << "() wrote from these weights, or null: then each call\n"
+           "   * packs the weights itself. Never leave it uninitialized. */\n"
+           "  const void *prepared;\n";
   stream << "} " << structLayout.identifier << ";\n\n";
 }
 
@@ -318,7 +337,9 @@ static std::string describeGroup(const Group &group,
                                  const FunctionSignature &function,
                                  const LibraryLayout &layout) {
   if (group.kind == GroupKind::Parameters)
-    return "in: the weights; no member may be null";
+    return layout.structs[group.structIndex].hasPrepared
+               ? "in: the weights; no member but prepared may be null"
+               : "in: the weights; no member may be null";
   if (group.kind != GroupKind::Tensor) {
     std::string text = group.kind == GroupKind::State
                            ? "in: the state before this call"
@@ -449,6 +470,43 @@ void HeaderPrinter::printInitState(size_t index, llvm::StringSet<> &printed) {
   }
 }
 
+void HeaderPrinter::printPrepare(size_t index, llvm::StringSet<> &printed) {
+  const FunctionLayout &call = layout.functions[index];
+  if (call.prepareSymbol.empty() || !printed.insert(call.prepareSymbol).second)
+    return;
+  std::string structName, users;
+  for (const Group &group : call.groups)
+    if (group.kind == GroupKind::Parameters)
+      structName = layout.structs[group.structIndex].identifier;
+  for (const FunctionLayout &other : layout.functions)
+    if (other.prepareSymbol == call.prepareSymbol)
+      users += (users.empty() ? "" : ", ") + other.symbol;
+  stream << "/* Bytes of memory that " << call.prepareSymbol << " fills. */\n";
+  printDeclaration(stream, "size_t " + call.preparedBytesSymbol, {"void"});
+  stream
+      << "/*\n * Packs the weights once, which otherwise each of these "
+         "calls does:\n * "
+      << users << ".\n *\n"
+      << " *   parameters  in: the weights; its member prepared is not looked "
+         "at\n"
+         " *   prepared    out: 64-byte aligned memory, not that of a weight\n"
+         " *   bytes       its size, at least "
+      << call.preparedBytesSymbol << "()\n *\n";
+  stream
+      << " * Set the member prepared of the struct to this memory to use it.\n"
+         " * Calls only read it, also at the same time, and it must live as\n"
+         " * long as they do. The weights are still passed and must be those\n"
+         " * that were packed: pack again when one has changed. Results are "
+         "the\n"
+         " * same bit by bit. A call refuses memory that another library or\n"
+         " * version wrote.\n";
+  printText(" * Errors: ^_STATUS_INVALID_ARGUMENT, ^_STATUS_UNSUPPORTED_CPU,\n"
+            " * ^_STATUS_OUT_OF_MEMORY.\n */\n");
+  printDeclaration(stream, prefix + "_status " + call.prepareSymbol,
+                   {"const " + structName + " *parameters", "void *prepared",
+                    "size_t bytes"});
+}
+
 //===----------------------------------------------------------------------===//
 // Functions of the library
 //===----------------------------------------------------------------------===//
@@ -538,6 +596,7 @@ std::string HeaderPrinter::print() {
   for (size_t i = 0; i < library.functions.size(); ++i) {
     printFunction(i);
     printWorkspaceQuery(i);
+    printPrepare(i, printed);
     printInitState(i, printed);
   }
   printLibraryFunctions();

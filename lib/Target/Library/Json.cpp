@@ -92,6 +92,9 @@ static void printGroup(OStream &json, const Group &group,
     for (int32_t member : group.members)
       printPosition(json, member);
   });
+  // One more pointer, behind the members.
+  if (group.structIndex >= 0 && layout.structs[group.structIndex].hasPrepared)
+    json.attribute("prepared", true);
 }
 
 static void printFunction(OStream &json, const FunctionSignature &function,
@@ -102,6 +105,10 @@ static void printFunction(OStream &json, const FunctionSignature &function,
   json.attribute("workspace_symbol", call.workspaceSymbol);
   if (!call.initStateSymbol.empty())
     json.attribute("init_state_symbol", call.initStateSymbol);
+  if (!call.prepareSymbol.empty()) {
+    json.attribute("prepare_symbol", call.prepareSymbol);
+    json.attribute("prepared_bytes_symbol", call.preparedBytesSymbol);
+  }
   json.attributeArray("dims", [&] {
     for (const std::string &dim : function.dims)
       json.value(dim);

@@ -109,9 +109,9 @@ struct TestLibrary {
       {"next_state.s", 4, 0, GATE_ROLE_NEXT_STATE, 2, GATE_DL_FLOAT, 32, 2,
        stateShape, nullptr, -1, nullptr},
   };
-  GateFunction function = {"gla_forward",  5,         5,      2,
-                           groupNames,     arguments, dims,   body,
-                           workspaceBytes, nullptr,   nullptr};
+  GateFunction function = {
+      "gla_forward",  5,       5,       2, groupNames, arguments, dims,   body,
+      workspaceBytes, nullptr, nullptr, 0, -1,         nullptr,   nullptr};
   const GateFunction *functions[1] = {&function};
   GateLibrary library = {GATE_ABI_VERSION, 1, functions, "", nullptr};
 

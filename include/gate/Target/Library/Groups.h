@@ -40,6 +40,8 @@ struct StructLayout {
   /// library disagree.
   std::string identifier;
   bool isState = false;
+  /// Parameters: ends in the address of prepared memory.
+  bool hasPrepared = false;
   /// C names of the members, in order.
   std::vector<std::string> members;
   /// What the members hold; only name, type, shape, dims and indexBound are
@@ -55,6 +57,10 @@ struct FunctionLayout {
   /// Of the function that zeroes the states; empty without states. Functions
   /// that share their struct share this function.
   std::string initStateSymbol;
+  /// Of the function that prepares operands, and of the one that says how many
+  /// bytes they take; empty without. Shared like initStateSymbol.
+  std::string prepareSymbol;
+  std::string preparedBytesSymbol;
   /// In order: parameters, inputs, state, outputs, next state; without those
   /// that have no member.
   std::vector<Group> groups;

@@ -134,6 +134,10 @@ TEST_F(EntryPointsTest, TablesMatchTheStructs) {
       offsetof(GateFunction, workspaceBytes),
       offsetof(GateFunction, launch),
       offsetof(GateFunction, launchWorkspaceBytes),
+      offsetof(GateFunction, preparedCount),
+      offsetof(GateFunction, preparedMember),
+      offsetof(GateFunction, preparedOffsets),
+      offsetof(GateFunction, preparation),
       sizeof(GateFunction)};
   std::vector<uint64_t> library = {
       offsetof(GateLibrary, abiVersion), offsetof(GateLibrary, functionCount),
@@ -230,4 +234,25 @@ TEST_F(CudaOnlyEntryPointsTest, HasNoBodies) {
   EXPECT_FALSE(module->getFunction("body_forward"));
   EXPECT_FALSE(module->getFunction(""));
   EXPECT_TRUE(module->getFunction("launch_forward"));
+}
+
+TEST_F(EntryPointsTest, Prepared) {
+  LibrarySignature library = preparedSignature();
+  module = buildEntryPoints(context, library,
+                            llvm::Triple("x86_64-unknown-linux-gnu"), layout);
+  EXPECT_FALSE(llvm::verifyModule(*module, &llvm::errs()));
+  expectExports(*module, library);
+  for (const char *name :
+       {"body_prepare", "workspace_prepare", "gate_rt_prepare"})
+    EXPECT_TRUE(module->getFunction(name)) << name;
+  std::vector<uint64_t> preparation = {
+      offsetof(GatePreparation, function), offsetof(GatePreparation, bytes),
+      offsetof(GatePreparation, identity), sizeof(GatePreparation)};
+  int preparations = 0;
+  for (const llvm::GlobalVariable &global : module->globals())
+    if (auto *type = llvm::dyn_cast<llvm::StructType>(global.getValueType());
+        type && type->getNumElements() == 3)
+      preparations += offsets(layout, type) == preparation;
+  // Two functions share it.
+  EXPECT_EQ(preparations, 1);
 }

@@ -149,6 +149,35 @@ TEST(GroupsTest, CudaNames) {
   }
 }
 
+TEST(GroupsTest, Prepared) {
+  LibrarySignature library = preparedSignature();
+  LibraryLayout layout = computeLayout(library);
+  EXPECT_TRUE(layout.structs[0].hasPrepared);
+  EXPECT_FALSE(layout.structs[1].hasPrepared);
+  EXPECT_EQ(layout.functions[0].prepareSymbol, "gla_prepare");
+  EXPECT_EQ(layout.functions[1].prepareSymbol, "gla_prepare");
+  EXPECT_EQ(layout.functions[1].preparedBytesSymbol, "gla_prepared_bytes");
+  // A function with a struct of its own has its own names.
+  library.functions[1].tensors[1].shape = {5};
+  library.functions[1].preparation = -1;
+  layout = computeLayout(library);
+  EXPECT_EQ(layout.functions[0].prepareSymbol, "gla_forward_prepare");
+  EXPECT_EQ(layout.functions[1].prepareSymbol, "");
+  EXPECT_TRUE(layout.structs[0].hasPrepared);
+  EXPECT_FALSE(layout.structs[1].hasPrepared);
+}
+
+TEST(GroupsTest, PreparedIsNoNameOfAParameter) {
+  LibrarySignature library = preparedSignature();
+  library.functions.resize(1);
+  library.functions[0].tensors[1].name = "prepared";
+  EXPECT_EQ(computeLayout(library).structs[0].members,
+            (std::vector<std::string>{"prepared_2", "int_"}));
+  library.functions[0].preparation = -1;
+  EXPECT_EQ(computeLayout(library).structs[0].members,
+            (std::vector<std::string>{"prepared", "int_"}));
+}
+
 TEST(GroupsTest, NameConflict) {
   LibrarySignature library = testSignature();
   EXPECT_EQ(findNameConflict(library), std::nullopt);
@@ -156,4 +185,9 @@ TEST(GroupsTest, NameConflict) {
     library.functions[1].name = name;
     EXPECT_EQ(findNameConflict(library), std::string("gla_") + name);
   }
+  library.functions[1].name = "prepare";
+  EXPECT_EQ(findNameConflict(library), std::nullopt);
+  library = preparedSignature();
+  library.functions[1].name = "prepare";
+  EXPECT_EQ(findNameConflict(library), "gla_prepare");
 }

@@ -62,6 +62,19 @@ TEST(HeaderTest, Documentation) {
   EXPECT_TRUE(contains(text, "Needs a CPU with avx2 fma."));
 }
 
+TEST(HeaderTest, Prepared) {
+  std::string text = printHeader(preparedSignature());
+  EXPECT_TRUE(contains(text, "  const void *prepared;\n} gla_parameters;"));
+  EXPECT_FALSE(contains(text, "  const void *prepared;\n} gla_state;"));
+  EXPECT_TRUE(contains(text, "size_t gla_prepared_bytes(void);"));
+  EXPECT_TRUE(contains(text, "gla_status gla_prepare(\n"
+                             "    const gla_parameters *parameters,\n"
+                             "    void *prepared,\n"
+                             "    size_t bytes);\n"));
+  EXPECT_TRUE(contains(text, " * gla_forward, gla_step.\n"));
+  EXPECT_FALSE(contains(printHeader(testSignature()), "prepare"));
+}
+
 TEST(HeaderTest, NoStates) {
   LibrarySignature library = testSignature();
   library.functions.resize(1);
@@ -112,7 +125,8 @@ TEST(HeaderTest, NothingOfCudaWithoutIt) {
 /// Compiles a file that includes the header twice; skipped where the machine
 /// has no such compiler.
 static void expectCompiles(StringRef compiler, StringRef language,
-                           StringRef standard, bool hasCuda = false) {
+                           StringRef standard,
+                           const LibrarySignature &library = testSignature()) {
   llvm::ErrorOr<std::string> program = llvm::sys::findProgramByName(compiler);
   if (!program)
     GTEST_SKIP() << "no " << compiler.str();
@@ -121,10 +135,9 @@ static void expectCompiles(StringRef compiler, StringRef language,
   std::error_code error;
   {
     llvm::raw_fd_ostream stream(path, error);
-    std::string header =
-        printHeader(hasCuda ? cudaTestSignature() : testSignature());
+    std::string header = printHeader(library);
     stream << header << header;
-    if (hasCuda)
+    if (library.hasCuda())
       stream
           << "int load(DLTensor tensor);\nint load(DLTensor tensor) { "
              "return gla_cuda_load(gla_on_cuda(tensor, 1).device.device_id); "
@@ -150,10 +163,16 @@ static void expectCompiles(StringRef compiler, StringRef language,
 
 TEST(HeaderTest, CompilesAsC99) { expectCompiles("cc", "c", "c99"); }
 TEST(HeaderTest, CudaCompilesAsC99) {
-  expectCompiles("cc", "c", "c99", true);
-  expectCompiles("clang-22", "c", "c99", true);
+  expectCompiles("cc", "c", "c99", cudaTestSignature());
+  expectCompiles("clang-22", "c", "c99", cudaTestSignature());
 }
 TEST(HeaderTest, CudaCompilesAsCxx) {
-  expectCompiles("c++", "c++", "c++11", true);
+  expectCompiles("c++", "c++", "c++11", cudaTestSignature());
+}
+TEST(HeaderTest, PreparedCompilesAsC99) {
+  expectCompiles("cc", "c", "c99", preparedSignature());
+}
+TEST(HeaderTest, PreparedCompilesAsCxx) {
+  expectCompiles("c++", "c++", "c++11", preparedSignature());
 }
 TEST(HeaderTest, CompilesAsCxx) { expectCompiles("c++", "c++", "c++11"); }

@@ -93,6 +93,22 @@ TEST_F(JsonTest, Targets) {
             json::Value({"cuda:sm_80", "cuda:sm_90a"}));
 }
 
+TEST_F(JsonTest, Prepared) {
+  EXPECT_FALSE(function(0).get("prepare_symbol"));
+  EXPECT_FALSE(
+      (*function(0).getArray("groups"))[0].getAsObject()->get("prepared"));
+  llvm::Expected<json::Value> parsed =
+      json::parse(printSignatureJson(preparedSignature()));
+  ASSERT_TRUE(static_cast<bool>(parsed));
+  value = *parsed;
+  EXPECT_EQ(function(1).getString("prepare_symbol"), "gla_prepare");
+  EXPECT_EQ(function(1).getString("prepared_bytes_symbol"),
+            "gla_prepared_bytes");
+  EXPECT_EQ((*function(1).getArray("groups"))[0].getAsObject()->getBoolean(
+                "prepared"),
+            true);
+}
+
 TEST_F(JsonTest, IsDeterministic) {
   EXPECT_EQ(printSignatureJson(testSignature()), text);
 }

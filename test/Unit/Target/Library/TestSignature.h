@@ -105,6 +105,23 @@ inline LibrarySignature cudaOnlyTestSignature() {
   return library;
 }
 
+/// The same where both functions take operands that are prepared from wq.
+inline LibrarySignature preparedSignature() {
+  LibrarySignature library = testSignature();
+  PreparationSignature preparation;
+  preparation.bodySymbol = "body_prepare";
+  preparation.workspaceSymbol = "workspace_prepare";
+  preparation.offsets = {64, 128};
+  preparation.bytes = 192;
+  preparation.identity = 0x0123456789abcdef;
+  library.preparations = {preparation};
+  library.functions[0].preparation = 0;
+  library.functions[0].preparedOffsets = {128, 64};
+  library.functions[1].preparation = 0;
+  library.functions[1].preparedOffsets = {64};
+  return library;
+}
+
 } // namespace gate::test
 
 #endif // GATE_UNIT_TARGET_LIBRARY_TESTSIGNATURE_H
