@@ -1,0 +1,529 @@
+//===- GateDenseChunk.cpp - Linear scans by chunks on matrix units --------===//
+//
+// The dense form of a chunk of gate.linear_scan, for machines that multiply
+// whole tiles: no row is treated alone but on the exact side. With b the sums
+// of log-gates through a row, restarted where they are used:
+//
+//   scores   A = mask(q k^T) with exp(b_i - b_j), j not after i
+//   read     O = A v + (q exp(b)) S
+//   update   S' = exp(total) S + (k exp(total - b))^T v
+//
+// One gate per token: exp(b_i - b_j) is a matrix of its own, at most 1. A
+// vector of gates: q is multiplied by exp(b_i - b_r) and k by exp(b_r - b_j)
+// for a middle row r, where the check on the chunk's gates shows that neither
+// leaves the range of the operands; otherwise the scores are formed row by row
+// from sums that restart at each column (arXiv 2312.06635, sections 4.2
+// and 4.3). Sums of log-gates are products with matrices of 0, 1 and -1, so
+// that every machine does them where it does products. Products take operands
+// of the storage type and add in f32; docs/Numerics.md has the bounds.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Gate/IR/TensorBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace gate;
+
+using Values = SmallVector<Value>;
+using Sizes = SmallVector<OpFoldResult>;
+
+/// Stands for -inf: exp of it is exactly 0, and it adds like a number.
+static constexpr double lowestLogGate = -1.0e4;
+
+/// The largest |b_i - b_r| for which factors and products of operands stay
+/// normal numbers: exp(60) and exp(-60) leave 2^40 on both sides in f32 and
+/// bf16; f16 ends at 2^-14.
+static double largestExponent(Type operand) { return operand.isF16() ? 8 : 60; }
+
+namespace {
+
+/// Builds one chunk on the rows [offset, offset + size) of one head.
+class DenseChunkBuilder {
+public:
+  DenseChunkBuilder(LinearScanOp op, OpBuilder &builder, Location loc,
+                    OpFoldResult size)
+      : op(op), b(builder, loc), size(size) {
+    operand = op.getQuery().getType().getElementType();
+    keys = b.builder.getIndexAttr(op.getKeyWidth());
+    values = b.builder.getIndexAttr(op.getValueWidth());
+  }
+
+  /// The same chunk at another place.
+  DenseChunkBuilder(const DenseChunkBuilder &other, OpBuilder &builder,
+                    Location loc)
+      : op(other.op), b(builder, loc), size(other.size), keys(other.keys),
+        values(other.values), operand(other.operand), query(other.query),
+        key(other.key), value(other.value) {}
+
+  Values build(ValueRange parallel, OpFoldResult offset, Value state);
+
+private:
+  /// What decay makes of a chunk.
+  struct Parts {
+    /// [C, C] scores.
+    Value scores;
+    /// [C, K] what reads the state and what updates it.
+    Value queries, keys;
+    /// [K] or [1]: factors of the state before the read, of the update, and of
+    /// the state over the whole chunk; null for 1.
+    Value before, after, total;
+  };
+
+  Value tile(Value source, ValueRange parallel, OpFoldResult offset);
+  Value logGates(ValueRange parallel, OpFoldResult offset);
+  Parts undecayed();
+  Parts scalarDecay(Value gates);
+  Parts vectorDecay(Value gates);
+  Value exactScores(Value gates);
+
+  /// Whether row `x` comes before row `y` in the order of the scan, or is it.
+  Value isBefore(TensorBuilder &s, Value x, Value y, bool orEqual) {
+    arith::CmpIPredicate predicate =
+        orEqual ? arith::CmpIPredicate::ule : arith::CmpIPredicate::ult;
+    if (op.getReverse())
+      std::swap(x, y);
+    return arith::CmpIOp::create(s.builder, s.loc, predicate, x, y);
+  }
+  Value row(TensorBuilder &s, int64_t dim) {
+    return linalg::IndexOp::create(s.builder, s.loc, dim);
+  }
+  Value choose(TensorBuilder &s, Value condition, Value yes, Value no) {
+    return arith::SelectOp::create(s.builder, s.loc, condition, yes, no);
+  }
+  Value zeros(const Sizes &sizes) { return b.filled(sizes, wide(), 0); }
+  Type wide() { return Float32Type::get(b.builder.getContext()); }
+  AffineMap map(unsigned dims, ArrayRef<unsigned> results) {
+    return b.map(dims, results);
+  }
+  /// `value` in the type of operands.
+  Value narrowed(Value value) {
+    if (operand == wide())
+      return value;
+    return b.elementwise({value}, b.empty(b.sizes(value), operand),
+                         [&](TensorBuilder &s, ValueRange args) {
+                           return s.convert(args[0], operand);
+                         });
+  }
+  /// Sum over k of left[m, k] right[n, k], both as they lie.
+  Value product(Value left, ArrayRef<unsigned> leftMap, Value right,
+                ArrayRef<unsigned> rightMap, OpFoldResult rows,
+                OpFoldResult columns) {
+    return b.contract(left, right, zeros({rows, columns}),
+                      {map(3, leftMap), map(3, rightMap), map(3, {0, 1})}, 2);
+  }
+  /// A [C, C] matrix from positions of row and column.
+  Value matrix(function_ref<Value(TensorBuilder &, Value, Value)> body,
+               ValueRange inputs = {}, ArrayRef<AffineMap> maps = {}) {
+    SmallVector<AffineMap> all(maps);
+    all.push_back(map(2, {0, 1}));
+    return b.generic(inputs, b.empty({size, size}, wide()), all, 2,
+                     [&](TensorBuilder &s, ValueRange args) {
+                       return body(s, row(s, 0), row(s, 1));
+                     });
+  }
+  /// tile[i, c] * factor[c] or factor[i], widened.
+  Value scaled(Value value, Value factor, unsigned along) {
+    return b.generic({value, factor}, b.empty(b.sizes(value), wide()),
+                     {map(2, {0, 1}), map(2, {along}), map(2, {0, 1})}, 2,
+                     [&](TensorBuilder &s, ValueRange args) {
+                       return s.mul(s.convert(args[0], wide()), args[1]);
+                     });
+  }
+  Value exponential(Value log) {
+    return b.elementwise(
+        {log}, b.empty(b.sizes(log), wide()),
+        [](TensorBuilder &s, ValueRange args) { return s.exp(args[0]); });
+  }
+  /// Sum over rows r with condition(i, r) of gates[r, ...], for every row i.
+  Value sumRows(Value gates,
+                function_ref<Value(TensorBuilder &, Value, Value)> condition);
+  /// Sum over rows r with condition(r) of gates[r, ...].
+  Value sumAll(Value gates,
+               function_ref<Value(TensorBuilder &, Value)> condition);
+  /// q k^T where j is not after i, else 0.
+  Value maskedProduct(Value left, Value right);
+
+  LinearScanOp op;
+  TensorBuilder b;
+  OpFoldResult size, keys, values;
+  Type operand;
+  Value query, key, value;
+};
+
+} // namespace
+
+/// Rows of one head, in the type that they are stored in.
+Value DenseChunkBuilder::tile(Value source, ValueRange parallel,
+                              OpFoldResult offset) {
+  auto type = cast<RankedTensorType>(source.getType());
+  OpFoldResult zero = b.builder.getIndexAttr(0),
+               one = b.builder.getIndexAttr(1);
+  Value head = parallel[1];
+  int64_t heads = op.getNumHeads();
+  if (int64_t own = type.getDimSize(2); own != heads)
+    head = arith::DivUIOp::create(b.builder, b.loc, head, b.index(heads / own));
+  Sizes offsets{parallel[0], offset, head}, sizes{one, size, one};
+  if (type.getRank() == 4) {
+    offsets.push_back(zero);
+    sizes.push_back(b.builder.getIndexAttr(type.getDimSize(3)));
+  }
+  return b.slice(source, offsets, sizes, {0, 2});
+}
+
+/// Log-gates of the chunk, [C] or [C, K], finite; null without decay.
+Value DenseChunkBuilder::logGates(ValueRange parallel, OpFoldResult offset) {
+  if (op.getDecay()) {
+    Value stored = tile(op.getDecay(), parallel, offset);
+    return b.elementwise({stored}, b.empty(b.sizes(stored), wide()),
+                         [&](TensorBuilder &s, ValueRange args) -> Value {
+                           return arith::MaximumFOp::create(
+                               s.builder, s.loc, s.convert(args[0], wide()),
+                               s.number(wide(), lowestLogGate));
+                         });
+  }
+  std::optional<ArrayRef<double>> constants = op.getDecayConstants();
+  if (!constants)
+    return Value();
+  Value gate = b.number(wide(), std::max(constants->back(), lowestLogGate));
+  for (size_t head = constants->size() - 1; head-- > 0;) {
+    Value isHead = arith::CmpIOp::create(
+        b.builder, b.loc, arith::CmpIPredicate::eq, parallel[1], b.index(head));
+    gate = choose(b, isHead,
+                  b.number(wide(), std::max((*constants)[head], lowestLogGate)),
+                  gate);
+  }
+  return b.elementwise({}, b.empty({size}, wide()),
+                       [&](TensorBuilder &, ValueRange) { return gate; });
+}
+
+Value DenseChunkBuilder::sumRows(
+    Value gates, function_ref<Value(TensorBuilder &, Value, Value)> condition) {
+  bool isVector = cast<RankedTensorType>(gates.getType()).getRank() == 2;
+  if (isVector) {
+    Value chosen = matrix([&](TensorBuilder &s, Value i, Value r) {
+      return choose(s, condition(s, i, r), s.number(wide(), 1),
+                    s.number(wide(), 0));
+    });
+    return product(chosen, {0, 2}, gates, {2, 1}, size, keys);
+  }
+  return b.generic({gates}, zeros({size}), {map(2, {1}), map(2, {0})}, 1,
+                   [&](TensorBuilder &s, ValueRange args) {
+                     Value chosen =
+                         choose(s, condition(s, row(s, 0), row(s, 1)), args[0],
+                                s.number(wide(), 0));
+                     return s.add(args[1], chosen);
+                   });
+}
+
+Value DenseChunkBuilder::sumAll(
+    Value gates, function_ref<Value(TensorBuilder &, Value)> condition) {
+  bool isVector = cast<RankedTensorType>(gates.getType()).getRank() == 2;
+  if (!isVector)
+    return b.generic({gates}, zeros({b.builder.getIndexAttr(1)}),
+                     {map(2, {1}), map(2, {0})}, 1,
+                     [&](TensorBuilder &s, ValueRange args) {
+                       Value chosen = choose(s, condition(s, row(s, 1)),
+                                             args[0], s.number(wide(), 0));
+                       return s.add(args[1], chosen);
+                     });
+  return b.generic({gates}, zeros({keys}), {map(2, {1, 0}), map(2, {0})}, 1,
+                   [&](TensorBuilder &s, ValueRange args) {
+                     Value chosen = choose(s, condition(s, row(s, 1)), args[0],
+                                           s.number(wide(), 0));
+                     return s.add(args[1], chosen);
+                   });
+}
+
+Value DenseChunkBuilder::maskedProduct(Value left, Value right) {
+  Value all = product(left, {0, 2}, right, {1, 2}, size, size);
+  return b.elementwise({all}, b.empty({size, size}, wide()),
+                       [&](TensorBuilder &s, ValueRange args) {
+                         return choose(s,
+                                       isBefore(s, row(s, 1), row(s, 0), true),
+                                       args[0], s.number(wide(), 0));
+                       });
+}
+
+DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
+  Parts parts;
+  parts.scores = maskedProduct(query, key);
+  parts.queries = query;
+  parts.keys = key;
+  return parts;
+}
+
+DenseChunkBuilder::Parts DenseChunkBuilder::scalarDecay(Value gates) {
+  Parts parts;
+  // Sums over the rows after j through i: one matrix product.
+  Value through = matrix([&](TensorBuilder &s, Value i, Value r) {
+    return choose(s, isBefore(s, r, i, true), s.number(wide(), 1),
+                  s.number(wide(), 0));
+  });
+  Value afterColumn = b.generic(
+      {gates}, b.empty({size, size}, wide()), {map(2, {0}), map(2, {0, 1})}, 2,
+      [&](TensorBuilder &s, ValueRange args) {
+        return choose(s, isBefore(s, row(s, 1), row(s, 0), false), args[0],
+                      s.number(wide(), 0));
+      });
+  Value logs = product(through, {0, 2}, afterColumn, {2, 1}, size, size);
+  Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
+  parts.scores = b.elementwise(
+      {raw, logs}, b.empty({size, size}, wide()),
+      [&](TensorBuilder &s, ValueRange args) {
+        return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
+                      s.mul(args[0], s.exp(args[1])), s.number(wide(), 0));
+      });
+  auto through1 = [&](TensorBuilder &s, Value i, Value r) {
+    return isBefore(s, r, i, true);
+  };
+  auto after1 = [&](TensorBuilder &s, Value i, Value r) {
+    return isBefore(s, i, r, false);
+  };
+  parts.queries =
+      narrowed(scaled(query, exponential(sumRows(gates, through1)), 0));
+  parts.keys = narrowed(scaled(key, exponential(sumRows(gates, after1)), 0));
+  parts.total =
+      exponential(sumAll(gates, [&](TensorBuilder &s, Value) -> Value {
+        return arith::ConstantOp::create(s.builder, s.loc,
+                                         s.builder.getBoolAttr(true));
+      }));
+  return parts;
+}
+
+/// Scores of any gates: token by token, with sums that start after each column.
+Value DenseChunkBuilder::exactScores(Value gates) {
+  OpBuilder &builder = b.builder;
+  Value count = getValueOrCreateConstantIndexOp(builder, b.loc, size);
+  auto loop = scf::ForOp::create(
+      builder, b.loc, b.index(0), count, b.index(1),
+      ValueRange{zeros({size, keys}), zeros({size, size})},
+      [&](OpBuilder &inner, Location loc, Value step, ValueRange carried) {
+        TensorBuilder s(inner, loc);
+        Value i = step;
+        if (op.getReverse())
+          i = arith::SubIOp::create(
+              inner, loc, arith::SubIOp::create(inner, loc, count, s.index(1)),
+              step);
+        // Row i of a tile.
+        auto rowOf = [&](Value from) {
+          return s.generic(
+              {from}, s.filled({keys}, wide(), 0),
+              {s.map(2, {1, 0}), s.map(2, {0})}, 1,
+              [&](TensorBuilder &e, ValueRange args) {
+                Value isRow = arith::CmpIOp::create(
+                    e.builder, e.loc, arith::CmpIPredicate::eq, row(e, 1), i);
+                return e.add(args[1],
+                             choose(e, isRow, e.convert(args[0], wide()),
+                                    e.number(wide(), 0)));
+              });
+        };
+        Value gate = rowOf(gates), reads = rowOf(query);
+        Value logs = s.generic(
+            {carried[0], gate}, s.empty({size, keys}, wide()),
+            {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0, 1})}, 2,
+            [&](TensorBuilder &e, ValueRange args) {
+              return choose(e, isBefore(e, row(e, 0), i, false),
+                            e.add(args[0], args[1]), e.number(wide(), 0));
+            });
+        Value line = s.generic(
+            {key, logs, reads}, s.filled({size}, wide(), 0),
+            {s.map(2, {0, 1}), s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0})},
+            1, [&](TensorBuilder &e, ValueRange args) {
+              Value term = e.mul(e.mul(e.convert(args[0], wide()), args[2]),
+                                 e.exp(args[1]));
+              return e.add(args[3], term);
+            });
+        Value scores = s.generic(
+            {carried[1], line}, s.empty({size, size}, wide()),
+            {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0, 1})}, 2,
+            [&](TensorBuilder &e, ValueRange args) {
+              Value isRow = arith::CmpIOp::create(
+                  e.builder, e.loc, arith::CmpIPredicate::eq, row(e, 0), i);
+              Value kept = choose(e, isBefore(e, row(e, 1), i, true), args[1],
+                                  e.number(wide(), 0));
+              return choose(e, isRow, kept, args[0]);
+            });
+        scf::YieldOp::create(inner, loc, ValueRange{logs, scores});
+      });
+  return loop.getResult(1);
+}
+
+DenseChunkBuilder::Parts DenseChunkBuilder::vectorDecay(Value gates) {
+  int64_t middle = op.getPreferredChunk() / 2;
+  // The rows up to the middle one in the order of the scan.
+  auto isFirst = [&](TensorBuilder &s, Value r) -> Value {
+    arith::CmpIPredicate predicate =
+        op.getReverse() ? arith::CmpIPredicate::uge : arith::CmpIPredicate::ult;
+    return arith::CmpIOp::create(s.builder, s.loc, predicate, r,
+                                 s.index(middle));
+  };
+  auto isLast = [&](TensorBuilder &s, Value r) -> Value {
+    arith::CmpIPredicate predicate =
+        op.getReverse() ? arith::CmpIPredicate::ult : arith::CmpIPredicate::uge;
+    return arith::CmpIOp::create(s.builder, s.loc, predicate, r,
+                                 s.index(middle));
+  };
+  Value first = sumAll(gates, isFirst), last = sumAll(gates, isLast);
+  Value largest = b.generic(
+      {first, last}, b.filled({b.builder.getIndexAttr(1)}, wide(), 0),
+      {map(2, {1}), map(2, {1}), map(2, {0})}, 1,
+      [&](TensorBuilder &s, ValueRange args) -> Value {
+        auto size = [&](Value x) -> Value {
+          return arith::NegFOp::create(s.builder, s.loc, x);
+        };
+        Value most = arith::MaximumFOp::create(s.builder, s.loc, size(args[0]),
+                                               size(args[1]));
+        return arith::MaximumFOp::create(s.builder, s.loc, args[2], most);
+      });
+  Value most = tensor::ExtractOp::create(b.builder, b.loc, largest,
+                                         ValueRange{b.index(0)});
+  Value fits =
+      arith::CmpFOp::create(b.builder, b.loc, arith::CmpFPredicate::OLE, most,
+                            b.number(wide(), largestExponent(operand)));
+
+  auto choice = scf::IfOp::create(
+      b.builder, b.loc, fits,
+      [&](OpBuilder &inner, Location loc) {
+        DenseChunkBuilder s(*this, inner, loc);
+        // +1 after the middle through i, -1 after i through the middle.
+        Value signs = s.matrix([&](TensorBuilder &e, Value i, Value r) {
+          Value through = isBefore(e, r, i, true);
+          Value one = e.number(wide(), 1), zero = e.number(wide(), 0);
+          Value late = choose(e, through, one, zero);
+          Value early = choose(e, through, zero, e.number(wide(), -1));
+          return choose(e, isLast(e, r), late, early);
+        });
+        Value sums = s.product(signs, {0, 2}, gates, {2, 1}, size, keys);
+        auto rescaled = [&](Value source, bool negates) {
+          return s.b.elementwise(
+              {source, sums}, s.b.empty(s.b.sizes(source), operand),
+              [&](TensorBuilder &e, ValueRange args) {
+                Value log = args[1];
+                if (negates)
+                  log = arith::NegFOp::create(e.builder, e.loc, log);
+                return e.convert(e.mul(e.convert(args[0], wide()), e.exp(log)),
+                                 operand);
+              });
+        };
+        Value queries = rescaled(query, false), keysOf = rescaled(key, true);
+        scf::YieldOp::create(inner, loc,
+                             ValueRange{s.maskedProduct(queries, keysOf),
+                                        queries, keysOf, s.exponential(first),
+                                        s.exponential(last)});
+      },
+      [&](OpBuilder &inner, Location loc) {
+        DenseChunkBuilder s(*this, inner, loc);
+        Value queries = s.narrowed(s.b.elementwise(
+            {query, s.sumRows(gates,
+                              [&](TensorBuilder &e, Value i, Value r) {
+                                return isBefore(e, r, i, true);
+                              })},
+            s.b.empty({size, keys}, wide()),
+            [&](TensorBuilder &e, ValueRange args) {
+              return e.mul(e.convert(args[0], wide()), e.exp(args[1]));
+            }));
+        Value keysOf = s.narrowed(s.b.elementwise(
+            {key, s.sumRows(gates,
+                            [&](TensorBuilder &e, Value i, Value r) {
+                              return isBefore(e, i, r, false);
+                            })},
+            s.b.empty({size, keys}, wide()),
+            [&](TensorBuilder &e, ValueRange args) {
+              return e.mul(e.convert(args[0], wide()), e.exp(args[1]));
+            }));
+        Value one = s.b.filled({keys}, wide(), 1);
+        scf::YieldOp::create(
+            inner, loc,
+            ValueRange{s.exactScores(gates), queries, keysOf, one, one});
+      });
+  Parts parts;
+  parts.scores = choice.getResult(0);
+  parts.queries = choice.getResult(1);
+  parts.keys = choice.getResult(2);
+  parts.before = choice.getResult(3);
+  parts.after = choice.getResult(4);
+  parts.total =
+      exponential(b.elementwise({first, last}, b.empty({keys}, wide()),
+                                [](TensorBuilder &s, ValueRange args) {
+                                  return s.add(args[0], args[1]);
+                                }));
+  return parts;
+}
+
+Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
+                                Value state) {
+  query = tile(op.getQuery(), parallel, offset);
+  key = tile(op.getKey(), parallel, offset);
+  value = tile(op.getValue(), parallel, offset);
+  Value gates = logGates(parallel, offset);
+  Parts parts = !gates ? undecayed()
+                : cast<RankedTensorType>(gates.getType()).getRank() == 2
+                    ? vectorDecay(gates)
+                    : scalarDecay(gates);
+
+  // O = scale (A v + queries S).
+  Value read = b.contract(narrowed(parts.scores), value, zeros({size, values}),
+                          {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
+  Value before = parts.before ? scaled(state, parts.before, 0) : state;
+  read = b.contract(parts.queries, narrowed(before), read,
+                    {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
+  double scale = op.getScale().convertToDouble();
+  Type stored =
+      cast<RankedTensorType>(op.getOutput().getType()).getElementType();
+  Value output = b.elementwise(
+      {read}, b.empty({size, values}, stored),
+      [&](TensorBuilder &s, ValueRange args) {
+        return s.convert(s.mul(args[0], s.number(wide(), scale)), stored);
+      });
+
+  // S' = total S + after (keys^T v).
+  Value next = state;
+  if (parts.total) {
+    bool isVector =
+        !cast<RankedTensorType>(parts.total.getType()).hasStaticShape() ||
+        cast<RankedTensorType>(parts.total.getType()).getDimSize(0) != 1 ||
+        op.getKeyWidth() == 1;
+    AffineMap factor =
+        isVector ? map(2, {0})
+                 : AffineMap::get(2, 0, b.builder.getAffineConstantExpr(0));
+    next = b.generic({state, parts.total}, b.empty({keys, values}, wide()),
+                     {map(2, {0, 1}), factor, map(2, {0, 1})}, 2,
+                     [](TensorBuilder &s, ValueRange args) {
+                       return s.mul(args[0], args[1]);
+                     });
+  }
+  if (parts.after) {
+    Value update = product(parts.keys, {2, 0}, value, {2, 1}, keys, values);
+    next =
+        b.generic({next, update, parts.after}, b.empty({keys, values}, wide()),
+                  {map(2, {0, 1}), map(2, {0, 1}), map(2, {0}), map(2, {0, 1})},
+                  2, [](TensorBuilder &s, ValueRange args) {
+                    return s.add(args[0], s.mul(args[1], args[2]));
+                  });
+  } else {
+    next = b.contract(parts.keys, value, next,
+                      {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2);
+  }
+  return {output, next};
+}
+
+bool LinearScanOp::hasDenseChunk() {
+  return getArithmeticType().isF32() && getPreferredChunk() > 1;
+}
+
+Values LinearScanOp::buildDenseChunk(OpBuilder &builder, Location loc,
+                                     ValueRange parallel, OpFoldResult offset,
+                                     OpFoldResult size, ValueRange states) {
+  return DenseChunkBuilder(*this, builder, loc, size)
+      .build(parallel, offset, states[0]);
+}
