@@ -19,12 +19,20 @@ def ChunkScans : Pass<"gate-chunk-scans", "::mlir::func::FuncOp"> {
     independent dims, with the state as a loop value of an `scf.for` over chunks
     of `chunk-size` tokens. Tokens that do not fill a chunk are padded in tiles.
 
+    With `segment`, an op whose states can be combined is split in time as well:
+    an `scf.forall` over independent dims and segments summarizes what each
+    segment does to the states, one over independent dims makes the state before
+    each segment of that, in order, and a third runs the segments from there.
+    Other ops are left whole, with a missed remark.
+
     Precondition: gate ops on tensors. Postcondition: no op with the chunk
     interface. Changes rounding: sums over tokens are reassociated.
   }];
   let options = [
     Option<"chunkSize", "chunk-size", "int64_t", "0",
-           "Tokens per chunk, a multiple of 16; 0 lets each op choose">];
+           "Tokens per chunk, a multiple of 16; 0 lets each op choose">,
+    Option<"segment", "segment", "int64_t", "0",
+           "Tokens per segment, a multiple of the chunk; 0 leaves time whole">];
   let dependentDialects = [
     "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
