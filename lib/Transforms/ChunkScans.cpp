@@ -12,6 +12,7 @@
 
 #include "Gate/IR/TensorBuilder.h"
 #include "gate/Transforms/Passes.h"
+#include "gate/Transforms/Schedule.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -34,10 +35,6 @@ using namespace gate;
 using Values = SmallVector<Value>;
 using Sizes = SmallVector<OpFoldResult>;
 
-/// Up to this many tokens past the last full chunk are done one by one: a
-/// padded chunk costs as much as a full one.
-static constexpr int64_t fewTokens = 6;
-
 namespace {
 
 /// Where a tile stands in a tensor.
@@ -54,14 +51,13 @@ struct Span {
 /// Rewrites one op.
 class ScanChunker {
 public:
-  ScanChunker(ChunkOpInterface op, OpBuilder &builder, int64_t chunk,
-              int64_t segment)
-      : op(op), builder(builder), loc(op.getLoc()), chunk(chunk),
-        segment(segment) {}
+  ScanChunker(ChunkOpInterface op, OpBuilder &builder)
+      : op(op), builder(builder), loc(op.getLoc()) {}
 
-  Values rewrite();
+  Values rewrite(ScheduleAttr schedule);
 
 private:
+  Values rewriteCase(TensorBuilder &b, Values results, ScheduleCaseAttr made);
   Values rewriteWhole(TensorBuilder &b, Values results);
   Values rewriteSegments(TensorBuilder &b, Values results);
   Values summarize(TensorBuilder &b, OpFoldResult count);
@@ -101,9 +97,10 @@ private:
   ChunkOpInterface op;
   OpBuilder &builder;
   Location loc;
-  int64_t chunk;
-  /// Tokens per segment; 0 when time is not split.
-  int64_t segment;
+  /// The case that is built, and what it chooses. Up to `fewTokens` tokens past
+  /// the last full chunk are done one by one; segments of 0 leave time whole.
+  ScheduleCaseAttr made;
+  int64_t chunk = 1, segment = 0, fewTokens = 0;
   Sizes parallelSizes;
   OpFoldResult time;
   /// Results that the loops carry: outputs that are used, and all states.
@@ -353,6 +350,7 @@ ScanChunker::forall(TensorBuilder &b, ArrayRef<OpFoldResult> sizes,
               inner, l, tile, tensor, place.offsets, place.sizes, strides);
         }
       });
+  recordSchedule(op, made);
   return Values(op.getResults());
 }
 
@@ -562,7 +560,7 @@ Values ScanChunker::rewriteSegments(TensorBuilder &b, Values results) {
   AffineExpr d0 = builder.getAffineDimExpr(0);
   // Without a token there is one segment, which hands the states on.
   OpFoldResult count = affine::makeComposedFoldedAffineMax(
-      builder, loc,
+      b.builder, loc,
       AffineMap::get(1, 0,
                      {builder.getAffineConstantExpr(1), d0.ceilDiv(segment)},
                      builder.getContext()),
@@ -615,38 +613,66 @@ Values ScanChunker::rewriteSegments(TensorBuilder &b, Values results) {
   return results;
 }
 
-Values ScanChunker::rewrite() {
+Values ScanChunker::rewriteCase(TensorBuilder &b, Values results,
+                                ScheduleCaseAttr chosen) {
+  made = chosen;
+  chunk = *chosen.getNumber("chunk");
+  segment = *chosen.getNumber("segment");
+  fewTokens = *chosen.getNumber("few_tokens");
+  if (!op.canCombineStates())
+    segment = 0;
+  std::optional<int64_t> tokens = getConstantIntValue(time);
+  results = segment == 0 || (tokens && *tokens <= segment)
+                ? rewriteWhole(b, results)
+                : rewriteSegments(b, results);
+  for (auto [index, value] : llvm::enumerate(results))
+    value = b.castTo(value, op->getResult(index).getType());
+  return results;
+}
+
+Values ScanChunker::rewrite(ScheduleAttr schedule) {
   TensorBuilder b(builder, loc);
   parallelSizes = op.getParallelSizes(builder, loc);
   time = op.getTimeSize(builder, loc);
-  unsigned outputs = op.getNumChunkOutputs(), results = op->getNumResults();
+  unsigned outputs = op.getNumChunkOutputs(), number = op->getNumResults();
 
-  Values replaced;
-  for (unsigned i = 0; i < results; ++i) {
+  // Before any test of a guard: all cases write to the same tensors.
+  Values results;
+  for (unsigned i = 0; i < number; ++i) {
     Type element =
         cast<RankedTensorType>(op->getResult(i).getType()).getElementType();
     Value initial = i < outputs ? Value() : op.getInitialState(i);
-    replaced.push_back(initial ? initial : b.empty(sizesOf(b, i), element));
+    results.push_back(initial ? initial : b.empty(sizesOf(b, i), element));
     if (i < outputs && op->getResult(i).use_empty())
       continue;
     carriedOutputs += i < outputs;
     carried.push_back(i);
   }
 
-  std::optional<int64_t> tokens = getConstantIntValue(time);
-  if (tokens == std::optional<int64_t>(0)) {
-    // No token: upstream refuses slices that start at the end of a static dim.
-    for (unsigned i = outputs; i < results; ++i)
-      if (!op.getInitialState(i))
-        replaced[i] = fillZero(b, replaced[i]);
-  } else if (segment == 0 || (tokens && *tokens <= segment)) {
-    replaced = rewriteWhole(b, replaced);
-  } else {
-    replaced = rewriteSegments(b, replaced);
+  // No token: upstream refuses slices that start at the end of a static dim.
+  if (getConstantIntValue(time) == std::optional<int64_t>(0)) {
+    for (unsigned i = 0; i < number; ++i) {
+      if (i >= outputs && !op.getInitialState(i))
+        results[i] = fillZero(b, results[i]);
+      results[i] = b.castTo(results[i], op->getResult(i).getType());
+    }
+    return results;
   }
-  for (auto [index, value] : llvm::enumerate(replaced))
-    value = b.castTo(value, op->getResult(index).getType());
-  return replaced;
+  return buildCases(
+      builder, op, schedule,
+      [&](StringRef role) {
+        if (role == "time")
+          return time;
+        // Known, as guards on the batch are refused.
+        for (const AnchorSize &size : anchorSizes(op, AnchorKind::Scan))
+          if (size.role == role)
+            return OpFoldResult(builder.getIndexAttr(size.size));
+        return OpFoldResult();
+      },
+      [&](OpBuilder &inner, ScheduleCaseAttr chosen) {
+        TensorBuilder s(inner, loc);
+        return rewriteCase(s, results, chosen);
+      });
 }
 
 namespace {
@@ -654,12 +680,6 @@ struct ChunkScans : gate::impl::ChunkScansBase<ChunkScans> {
   using gate::impl::ChunkScansBase<ChunkScans>::ChunkScansBase;
 
   void runOnOperation() override {
-    if (chunkSize < 0 || chunkSize % 16 != 0) {
-      getOperation().emitError()
-          << "expects chunk-size to be a positive multiple of 16, got "
-          << chunkSize.getValue();
-      return signalPassFailure();
-    }
     SmallVector<ChunkOpInterface> ops;
     getOperation().walk([&](ChunkOpInterface op) { ops.push_back(op); });
     for (ChunkOpInterface op : ops)
@@ -668,25 +688,21 @@ struct ChunkScans : gate::impl::ChunkScansBase<ChunkScans> {
   }
 
   LogicalResult rewrite(ChunkOpInterface op) {
-    // An op that prefers one token at a time knows no other way.
-    int64_t chunk = op.getPreferredChunk();
-    if (chunkSize && chunk != 1)
-      chunk = chunkSize;
-    int64_t length = segment;
-    if (length < 0 || length % chunk != 0)
-      return op.emitError() << "expects a segment to be a multiple of the "
-                            << chunk << " tokens of a chunk, got " << length;
-    if (length && !op.canCombineStates()) {
+    FailureOr<ScheduleAttr> schedule = scheduleOf(op, AnchorKind::Scan);
+    if (failed(schedule))
+      return failure();
+    bool splits = llvm::any_of(schedule->getCases(), [](ScheduleCaseAttr made) {
+      return *made.getNumber("segment") != 0;
+    });
+    if (splits && !op.canCombineStates())
       remark::missed(op.getLoc(), remark::RemarkOpts::name("ChunkScans")
                                       .category(getArgument())
                                       .function(getOperation().getName()))
           << remark::reason("time is not split: the states of {0} cannot be "
                             "combined",
                             op->getName().getStringRef());
-      length = 0;
-    }
     OpBuilder builder(op);
-    Values results = ScanChunker(op, builder, chunk, length).rewrite();
+    Values results = ScanChunker(op, builder).rewrite(*schedule);
     op->replaceAllUsesWith(results);
     op->erase();
     return success();

@@ -37,6 +37,7 @@
 // TILE:      gate-fuse-elementwise
 // TILE:      canonicalize{
 // TILE:      cse
+// TILE:      gate-select-schedules{{.*}}target=cpu
 // TILE:      gate-chunk-scans
 // TILE:      gate-pack-products{{.*}}pairs=true
 // TILE:      gate-tile-parallel

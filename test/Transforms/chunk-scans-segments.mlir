@@ -1,4 +1,4 @@
-// RUN: gate-opt --gate-chunk-scans=segment=256 --canonicalize --split-input-file --remarks-filter-missed=gate-chunk-scans --remark-policy=all --verify-diagnostics %s | FileCheck %s --implicit-check-not=gate.linear_scan
+// RUN: gate-opt --gate-chunk-scans --canonicalize --split-input-file --remarks-filter-missed=gate-chunk-scans --remark-policy=all --verify-diagnostics %s | FileCheck %s --implicit-check-not=gate.linear_scan
 
 // Three parallel loops: summaries of all segments but the last, from zero; the
 // state before each segment, in order; the segments from there. The states
@@ -41,7 +41,7 @@
 // CHECK:         return %[[MAIN]]#0, %[[LAST]]
 func.func @vector_decay(%q: tensor<?x?x2x16xf32>, %g: tensor<?x?x2x16xf32>, %s: tensor<?x2x16x16xf32>)
     -> (tensor<?x?x2x16xf32>, tensor<?x2x16x16xf32>) {
-  %o, %last = gate.linear_scan %q, %q, %q decay(%g) initial(%s)
+  %o, %last = gate.linear_scan %q, %q, %q decay(%g) initial(%s) {gate.schedule = #gate.schedule<{segment = 256}>}
     : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x2x16x16xf32>)
     -> (tensor<?x?x2x16xf32>, tensor<?x2x16x16xf32>)
   return %o, %last : tensor<?x?x2x16xf32>, tensor<?x2x16x16xf32>
@@ -60,7 +60,7 @@ func.func @vector_decay(%q: tensor<?x?x2x16xf32>, %g: tensor<?x?x2x16xf32>, %s: 
 // CHECK-NOT:       math.exp
 // CHECK:         return
 func.func @static_time(%q: tensor<2x1024x3x16xf32>) -> (tensor<2x1024x3x16xf32>, tensor<2x3x16x16xf32>) {
-  %o, %last = gate.linear_scan %q, %q, %q
+  %o, %last = gate.linear_scan %q, %q, %q {gate.schedule = #gate.schedule<{segment = 256}>}
     : (tensor<2x1024x3x16xf32>, tensor<2x1024x3x16xf32>, tensor<2x1024x3x16xf32>) -> (tensor<2x1024x3x16xf32>, tensor<2x3x16x16xf32>)
   return %o, %last : tensor<2x1024x3x16xf32>, tensor<2x3x16x16xf32>
 }
@@ -77,7 +77,7 @@ func.func @static_time(%q: tensor<2x1024x3x16xf32>) -> (tensor<2x1024x3x16xf32>,
 // CHECK-NEXT:      affine.apply #{{.*}}(%[[SIZE]], %[[J]])[%{{.*}}]
 // CHECK:         return
 func.func @reverse_scalar(%q: tensor<?x?x2x16xf32>, %g: tensor<?x?x2xf32>) -> tensor<?x?x2x16xf32> {
-  %o, %last = gate.linear_scan %q, %q, %q decay(%g) {reverse}
+  %o, %last = gate.linear_scan %q, %q, %q decay(%g) {reverse, gate.schedule = #gate.schedule<{segment = 256}>}
     : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2xf32>)
     -> (tensor<?x?x2x16xf32>, tensor<?x2x16x16xf32>)
   return %o : tensor<?x?x2x16xf32>
@@ -91,7 +91,7 @@ func.func @reverse_scalar(%q: tensor<?x?x2x16xf32>, %g: tensor<?x?x2xf32>) -> te
 // CHECK-NOT:     scf.forall (
 // CHECK:         return
 func.func @one_segment(%q: tensor<2x256x3x16xf32>) -> tensor<2x256x3x16xf32> {
-  %o, %last = gate.linear_scan %q, %q, %q
+  %o, %last = gate.linear_scan %q, %q, %q {gate.schedule = #gate.schedule<{segment = 256}>}
     : (tensor<2x256x3x16xf32>, tensor<2x256x3x16xf32>, tensor<2x256x3x16xf32>) -> (tensor<2x256x3x16xf32>, tensor<2x3x16x16xf32>)
   return %o : tensor<2x256x3x16xf32>
 }
@@ -105,7 +105,7 @@ func.func @one_segment(%q: tensor<2x256x3x16xf32>) -> tensor<2x256x3x16xf32> {
 // CHECK:         return
 func.func @general(%x: tensor<?x?x8xf32>, %h0: tensor<?x8xf32>) -> tensor<?x?x8xf32> {
   // expected-remark@+1 {{time is not split: the states of gate.scan cannot be combined}}
-  %h, %last = gate.scan inputs(%x) initial(%h0) {
+  %h, %last = gate.scan inputs(%x) initial(%h0) attributes {gate.schedule = #gate.schedule<{segment = 256}>} {
   ^bb0(%xt: tensor<8xf32>, %s: tensor<8xf32>):
     %n = arith.addf %xt, %s : tensor<8xf32>
     gate.yield %n, %n : tensor<8xf32>, tensor<8xf32>
