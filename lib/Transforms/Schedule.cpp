@@ -146,6 +146,9 @@ ScheduleAttr gate::completeSchedule(ScheduleAttr schedule, ScheduleAttr table) {
   return ScheduleAttr::get(schedule.getContext(), cases);
 }
 
+/// Sub-chunks are unrolled: more would be minutes of compilation.
+static constexpr int64_t mostChunk = 512;
+
 /// Which choices there are, as "chunk, segment and few_tokens".
 static ArrayRef<StringLiteral> choicesOf(AnchorKind kind) {
   static constexpr StringLiteral scan[] = {"chunk", "segment", "few_tokens"};
@@ -204,9 +207,9 @@ verifyScanCase(ChunkOpInterface op, ScheduleCaseAttr made,
     return emitError() << "expects chunk to be 1, as this "
                        << op->getName().getStringRef()
                        << " goes token by token, got " << chunk;
-  if (chunk != 1 && chunk % 16 != 0)
-    return emitError() << "expects chunk to be 1 or a multiple of 16, got "
-                       << chunk;
+  if (chunk != 1 && (chunk % 16 != 0 || chunk > mostChunk))
+    return emitError() << "expects chunk to be 1 or a multiple of 16 up to "
+                       << mostChunk << ", got " << chunk;
   if (segment % chunk != 0)
     return emitError() << "expects segment to be a multiple of the " << chunk
                        << " tokens of a chunk, got " << segment;

@@ -1,7 +1,7 @@
 // RUN: gate-opt --gate-chunk-scans --split-input-file --verify-diagnostics %s
 
 func.func @chunk(%q: tensor<?x?x1x16xf32>) -> tensor<?x?x1x16xf32> {
-  // expected-error@+1 {{expects chunk to be 1 or a multiple of 16, got 24}}
+  // expected-error@+1 {{expects chunk to be 1 or a multiple of 16 up to 512, got 24}}
   %o, %last = gate.linear_scan %q, %q, %q {gate.schedule = #gate.schedule<{chunk = 24}>}
     : (tensor<?x?x1x16xf32>, tensor<?x?x1x16xf32>, tensor<?x?x1x16xf32>) -> (tensor<?x?x1x16xf32>, tensor<?x1x16x16xf32>)
   return %o : tensor<?x?x1x16xf32>

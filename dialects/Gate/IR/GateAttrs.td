@@ -98,7 +98,7 @@ def Gate_ScheduleAttr : AttrDef<Gate_Dialect, "Schedule"> {
 
     | op | choice | meaning |
     |---|---|---|
-    | scan (chunk interface) | `chunk` | tokens per chunk: 1 or a multiple of 16 |
+    | scan (chunk interface) | `chunk` | tokens per chunk: 1 or a multiple of 16 up to 512 |
     | | `segment` | tokens per segment, a multiple of the chunk; 0 leaves time whole |
     | | `few_tokens` | up to this many tokens past the last full chunk go one by one |
     | product | `form` | `"packed"`: the right side goes to panels first, row blocks are parallel; `"few_rows"`: each task reads its columns once |
