@@ -65,7 +65,7 @@ void gate::buildTilePipeline(OpPassManager &manager,
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   addSimplify(manager);
   SelectSchedulesOptions schedules;
-  schedules.target = options.target;
+  schedules.target = options.kernels ? "gpu" : "cpu";
   schedules.file = options.schedule;
   manager.addPass(createSelectSchedules(schedules));
   manager.addNestedPass<func::FuncOp>(createChunkScans());

@@ -18,10 +18,11 @@
 using namespace mlir;
 using namespace gate;
 
-/// A CPU has two threads or more in all likelihood, but code must be good on
-/// two.
 static constexpr TargetDescription targets[] = {
+    // Two threads or more in all likelihood, but code must be good on two.
     {"cpu", /*leastTasks=*/2},
+    // Multiprocessors of a large one.
+    {"gpu", /*leastTasks=*/132},
 };
 
 namespace {
@@ -106,6 +107,16 @@ static constexpr Row table[] = {
      AnchorKind::Loops,
      Need::Nothing,
      {{nullptr, Comparison::lt, 0, {{"tile_elements", 16384}}}}},
+
+    // Nothing measured yet: chunks as on a CPU, time whole. gate-form-kernels
+    // tiles the rest.
+    {"gpu",
+     AnchorKind::Scan,
+     Need::Nothing,
+     {{nullptr,
+       Comparison::lt,
+       0,
+       {{"chunk", preferred}, {"segment", 0}, {"few_tokens", 6}}}}},
 };
 
 ArrayRef<TargetDescription> gate::targetDescriptions() { return targets; }
@@ -161,5 +172,5 @@ ScheduleAttr gate::lookUpSchedule(Operation *op, AnchorKind kind,
     }
     return ScheduleAttr::get(op->getContext(), cases);
   }
-  llvm_unreachable("every machine has a row for every kind of op");
+  return {};
 }

@@ -48,7 +48,8 @@ struct SelectSchedules : gate::impl::SelectSchedulesBase<SelectSchedules> {
     }
     SmallVector<Anchor> anchors;
     getOperation().walk([&](Operation *op) {
-      if (std::optional<AnchorKind> kind = anchorKindOf(op))
+      std::optional<AnchorKind> kind = anchorKindOf(op);
+      if (kind && lookUpSchedule(op, *kind, *machine))
         anchors.push_back({op, *kind});
     });
     SmallVector<bool> used(entries.size(), false);

@@ -21,7 +21,7 @@
 // RUN: not gate-opt --gate-select-schedules=file=unfit.json p.mlir 2>&1 | FileCheck %s --check-prefix=UNFIT
 // RUN: not gate-opt --gate-select-schedules=file=unused.json p.mlir 2>&1 | FileCheck %s --check-prefix=UNUSED
 
-// TARGET: error: unknown target 'toaster'; expects one of cpu
+// TARGET: error: unknown target 'toaster'; expects one of cpu, gpu
 // MISSING: error: schedule: cannot open input file 'missing.json': No such file or directory; --schedule names a file
 // TEXT: error: text.json: expects JSON: [2:0, byte=3]: Expected
 // LIST: error: list.json: expects a list of entries, as in [{"op": "scan", "choice": {"chunk": 32}}]

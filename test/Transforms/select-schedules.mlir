@@ -1,5 +1,6 @@
 // The table: by kind of op, static sizes and machine.
 // RUN: gate-opt --gate-select-schedules=target=cpu --split-input-file %s | FileCheck %s
+// RUN: gate-opt --gate-select-schedules=target=gpu --split-input-file %s | FileCheck %s --check-prefix=GPU
 
 // CHECK-LABEL: func.func @scan(
 // CHECK:         gate.linear_scan
@@ -40,6 +41,13 @@ func.func @scarce(%q: tensor<1x?x1x16xf32>) -> tensor<1x?x1x16xf32> {
 }
 
 // -----
+
+// Where another stage tiles, nothing is selected.
+// GPU-LABEL: func.func @scan(
+// GPU:         gate.linear_scan {{.*}} {gate.schedule = #gate.schedule<{chunk = 64, few_tokens = 6, segment = 0}>}
+// GPU-LABEL: func.func @others(
+// GPU:         linalg.matmul ins
+// GPU:         linalg.exp ins
 
 // CHECK-LABEL: func.func @others(
 // CHECK:         linalg.matmul

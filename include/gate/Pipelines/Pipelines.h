@@ -42,10 +42,6 @@ struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
       *this, "prepare",
       llvm::cl::desc("Let callers have what only parameters decide prepared"),
       llvm::cl::init(true)};
-  Option<std::string> target{
-      *this, "target",
-      llvm::cl::desc("Machine by its name in the table of schedules"),
-      llvm::cl::init("cpu")};
   Option<std::string> schedule{
       *this, "schedule",
       llvm::cl::desc("File with choices that take the place of the table's"),

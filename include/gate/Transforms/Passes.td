@@ -182,7 +182,8 @@ def SelectSchedules : Pass<"gate-select-schedules", "::mlir::ModuleOp"> {
     Writes attribute `gate.schedule` on every op that a later pass tiles: ops
     with the chunk interface, products of matrices and other linalg, outside of
     loops. It comes from the table in `lib/Transforms/ScheduleTable.cpp`, by the
-    kind of op, its static sizes and the machine. An op that has the attribute
+    kind of op, its static sizes and the machine; ops that are tiled elsewhere
+    for a machine have no row. An op that has the attribute
     keeps it. The entries of `file` change the choice for ops that they match,
     with or without attribute: docs/Schedules.md has the form. An entry that
     matches no op, or says what the op cannot do, is an error.

@@ -27,7 +27,8 @@ struct TargetDescription {
   int64_t leastTasks;
 };
 
-/// The descriptions that the table has rows for, the default first.
+/// The descriptions that the table has rows for. The default is first and has
+/// rows for every kind of op.
 llvm::ArrayRef<TargetDescription> targetDescriptions();
 /// The one of this name, or null.
 const TargetDescription *findTarget(llvm::StringRef name);
@@ -56,7 +57,8 @@ struct AnchorSize {
 };
 llvm::SmallVector<AnchorSize> anchorSizes(mlir::Operation *op, AnchorKind kind);
 
-/// What the table has for the op on this machine.
+/// What the table has for the op on this machine; null where another stage
+/// tiles ops of this kind there.
 ScheduleAttr lookUpSchedule(mlir::Operation *op, AnchorKind kind,
                             const TargetDescription &target);
 
