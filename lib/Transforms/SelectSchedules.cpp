@@ -48,8 +48,7 @@ struct SelectSchedules : gate::impl::SelectSchedulesBase<SelectSchedules> {
     }
     SmallVector<Anchor> anchors;
     getOperation().walk([&](Operation *op) {
-      std::optional<AnchorKind> kind = anchorKindOf(op);
-      if (kind && lookUpSchedule(op, *kind, *machine))
+      if (std::optional<AnchorKind> kind = anchorKindOf(op))
         anchors.push_back({op, *kind});
     });
     SmallVector<bool> used(entries.size(), false);
@@ -69,14 +68,15 @@ struct SelectSchedules : gate::impl::SelectSchedulesBase<SelectSchedules> {
     Operation *op = anchor.op;
     ScheduleAttr schedule = lookUpSchedule(op, anchor.kind, machine);
     auto own = op->getAttrOfType<ScheduleAttr>(scheduleAttrName);
-    if (own)
+    if (own && schedule)
       schedule = completeSchedule(own, schedule);
     bool isChosen = false;
     for (auto [index, entry] : llvm::enumerate(entries)) {
       if (!entry.matches(op, anchor.kind))
         continue;
       used[index] = true;
-      if (isChosen)
+      // One file for several machines: an entry may be for another one.
+      if (isChosen || !schedule)
         continue;
       isChosen = true;
       schedule = entry.apply(schedule);
@@ -88,7 +88,7 @@ struct SelectSchedules : gate::impl::SelectSchedulesBase<SelectSchedules> {
       if (failed(verifySchedule(op, anchor.kind, schedule, error)))
         return failure();
     }
-    if (!own || isChosen)
+    if (schedule && (!own || isChosen))
       op->setAttr(scheduleAttrName, schedule);
     return success();
   }
