@@ -18,7 +18,7 @@
 // EMIT: error: unknown --emit=exe; expects llvm, obj, ptx, cubin or mlir:<stage>
 
 // RUN: not gatec compile program.mlir --print-ir-after=model,first 2>&1 | FileCheck %s --check-prefix=PRINT
-// PRINT: error: --print-ir-after: unknown stage 'first'; expects one of model, tile, cpu, llvm
+// PRINT: error: --print-ir-after: unknown stage 'first'; expects one of model, tile, cpu, block, cuda, llvm
 
 // RUN: not gatec compile program.mlir --prefix=1st 2>&1 | FileCheck %s --check-prefix=PREFIX
 // RUN: not gatec compile program.mlir -o lib1st.so 2>&1 | FileCheck %s --check-prefix=PREFIX
