@@ -58,7 +58,7 @@
 // CPU:      gate-outline-parallel
 // CPU:      gate-convert-linalg-to-vector{pairs=false registers=16 vector-bits=256}
 // CPU:      gate-prefetch-tiles
-// CPU:      gate-expand-math{scale-instruction=false}
+// CPU:      gate-expand-math{{.*}}scale-instruction=false}
 // CPU:      cse
 
 // REFERENCE:      gate-expand-meaning
