@@ -286,6 +286,7 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
     tileOptions.pairs = !onDevice && targets.cpu.multipliesPairs;
     // There is no struct to hand prepared memory over in.
     tileOptions.prepare = options.embed.empty();
+    tileOptions.schedule = options.schedule;
     buildTilePipeline(manager, tileOptions);
   } else if (stage == "block") {
     buildBlockPipeline(manager);

@@ -64,6 +64,10 @@ void gate::buildTilePipeline(OpPassManager &manager,
   // Before products and scans become loops: nothing may be fused into those.
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   addSimplify(manager);
+  SelectSchedulesOptions schedules;
+  schedules.target = options.kernels ? "gpu" : "cpu";
+  schedules.file = options.schedule;
+  manager.addPass(createSelectSchedules(schedules));
   manager.addNestedPass<func::FuncOp>(createChunkScans());
   if (options.kernels) {
     manager.addNestedPass<func::FuncOp>(

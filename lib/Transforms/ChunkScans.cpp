@@ -2,7 +2,8 @@
 //
 // Written against the chunk interface: independent dims become scf.forall,
 // time an scf.for with the states as loop values, the rest of the tokens one
-// padded chunk (or single tokens when they are few).
+// padded chunk (or single tokens when they are few). Where states combine, time
+// can be split too: a reduce-then-scan (Blelloch, CMU-CS-90-190) over segments.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,6 +12,7 @@
 
 #include "Gate/IR/TensorBuilder.h"
 #include "gate/Transforms/Passes.h"
+#include "gate/Transforms/Schedule.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,6 +22,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 
 namespace gate {
 #define GEN_PASS_DEF_CHUNKSCANS
@@ -32,28 +35,58 @@ using namespace gate;
 using Values = SmallVector<Value>;
 using Sizes = SmallVector<OpFoldResult>;
 
-/// Up to this many tokens past the last full chunk are done one by one: a
-/// padded chunk costs as much as a full one.
-static constexpr int64_t fewTokens = 6;
-
 namespace {
+
+/// Where a tile stands in a tensor.
+struct Place {
+  Sizes offsets, sizes;
+};
+
+/// Tokens that one task walks over, in scan order, and the row of the outputs
+/// that its tiles begin with.
+struct Span {
+  OpFoldResult begin, size, firstRow;
+};
 
 /// Rewrites one op.
 class ScanChunker {
 public:
-  ScanChunker(ChunkOpInterface op, OpBuilder &builder, int64_t chunk)
-      : op(op), builder(builder), loc(op.getLoc()), chunk(chunk) {}
+  ScanChunker(ChunkOpInterface op, OpBuilder &builder)
+      : op(op), builder(builder), loc(op.getLoc()) {}
 
-  Values rewrite();
+  Values rewrite(ScheduleAttr schedule);
 
 private:
+  Values rewriteCase(TensorBuilder &b, Values results, ScheduleCaseAttr made);
+  Values rewriteWhole(TensorBuilder &b, Values results);
+  Values rewriteSegments(TensorBuilder &b, Values results);
+  Values summarize(TensorBuilder &b, OpFoldResult count);
+  Values combineSegments(TensorBuilder &b, Values summaries,
+                         OpFoldResult count);
+  Value lastStates(TensorBuilder &b, Value starts, Value result, unsigned index,
+                   OpFoldResult count);
   Values buildBody(TensorBuilder &b, ValueRange parallel, Values tiles,
-                   OpFoldResult time);
+                   const Span &span);
   /// Tokens [position, position + size) in scan order on the tiles of one
-  /// parallel index: outputs of all its tokens, then states.
+  /// parallel index: outputs of the span's tokens, then states.
   Values buildTokens(TensorBuilder &b, ValueRange parallel, Values tiles,
                      OpFoldResult position, OpFoldResult size, int64_t rows,
-                     OpFoldResult time);
+                     const Span &span);
+  Values inputTiles(TensorBuilder &b, ValueRange parallel,
+                    OpFoldResult position, OpFoldResult size, int64_t rows,
+                    OpFoldResult &offset);
+  Sizes sizesOf(TensorBuilder &b, unsigned result);
+  Value tileOf(TensorBuilder &b, Value tensor, unsigned result,
+               ValueRange parallel, OpFoldResult offset, OpFoldResult size,
+               Place &place);
+  Value stateTile(TensorBuilder &b, unsigned result, ValueRange parallel);
+  Value slotsOf(TensorBuilder &b, OpFoldResult count, RankedTensorType tile);
+  Value slot(TensorBuilder &b, Value slots, ValueRange indices,
+             RankedTensorType tile, Place &place);
+  Values forall(TensorBuilder &b, ArrayRef<OpFoldResult> sizes, Values inits,
+                function_ref<Values(TensorBuilder &, ValueRange, ValueRange,
+                                    SmallVectorImpl<Place> &)>
+                    body);
   Value loop(TensorBuilder &b, Value from, Value to, int64_t step,
              Values &tiles,
              function_ref<Values(TensorBuilder &, Value, Values)> body);
@@ -64,7 +97,12 @@ private:
   ChunkOpInterface op;
   OpBuilder &builder;
   Location loc;
-  int64_t chunk;
+  /// The case that is built, and what it chooses. Up to `fewTokens` tokens past
+  /// the last full chunk are done one by one; segments of 0 leave time whole.
+  ScheduleCaseAttr made;
+  int64_t chunk = 1, segment = 0, fewTokens = 0;
+  Sizes parallelSizes;
+  OpFoldResult time;
   /// Results that the loops carry: outputs that are used, and all states.
   SmallVector<unsigned> carried;
   /// How many of them are outputs.
@@ -145,16 +183,25 @@ Value ScanChunker::loop(
   return tiles[0];
 }
 
+/// Input tiles of tokens [position, position + size) in scan order; `offset`
+/// is the row of the first of them in memory.
+Values ScanChunker::inputTiles(TensorBuilder &b, ValueRange parallel,
+                               OpFoldResult position, OpFoldResult size,
+                               int64_t rows, OpFoldResult &offset) {
+  offset = position;
+  if (op.isReverse())
+    offset = combine(b, combine(b, time, position, -1), size, -1);
+  return op.buildInputTiles(b.builder, b.loc, parallel, offset, size, rows);
+}
+
 Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
                                 Values tiles, OpFoldResult position,
                                 OpFoldResult size, int64_t rows,
-                                OpFoldResult time) {
+                                const Span &span) {
   unsigned outputs = op.getNumChunkOutputs();
-  OpFoldResult offset = position;
-  if (op.isReverse())
-    offset = combine(b, combine(b, time, position, -1), size, -1);
-  Values inputs =
-      op.buildInputTiles(b.builder, b.loc, parallel, offset, size, rows);
+  OpFoldResult offset;
+  Values inputs = inputTiles(b, parallel, position, size, rows, offset);
+  OpFoldResult row = combine(b, offset, span.firstRow, -1);
   Values rooms;
   bool direct = (!op.isReverse() || rows == 1) &&
                 getConstantIntValue(size) == std::optional<int64_t>(rows);
@@ -173,7 +220,7 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
             type.getElementType()) {
       Sizes sizes = b.sizes(tile),
             offsets(sizes.size(), b.builder.getIndexAttr(0));
-      offsets[0] = offset;
+      offsets[0] = row;
       sizes[0] = size;
       rooms.push_back(b.slice(tile, offsets, sizes));
       continue;
@@ -187,37 +234,42 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
   Values results = op.buildChunk(b.builder, b.loc, inputs, rooms, states);
   Values next;
   for (unsigned i : carried)
-    next.push_back(i < outputs ? store(b, results[i], tileOf(i), offset, size)
+    next.push_back(i < outputs ? store(b, results[i], tileOf(i), row, size)
                                : results[i]);
   return next;
 }
 
 Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
-                              Values tiles, OpFoldResult time) {
-  std::optional<int64_t> tokens = getConstantIntValue(time);
+                              Values tiles, const Span &span) {
+  std::optional<int64_t> tokens = getConstantIntValue(span.size);
   OpFoldResult chunkSize = b.builder.getIndexAttr(chunk);
   // Static and few: one by one.
   if (tokens && *tokens <= fewTokens) {
     for (int64_t t = 0; t < *tokens; ++t)
-      tiles = buildTokens(b, parallel, tiles, b.builder.getIndexAttr(t),
-                          b.builder.getIndexAttr(1), 1, time);
+      tiles = buildTokens(b, parallel, tiles,
+                          combine(b, span.begin, b.builder.getIndexAttr(t), 1),
+                          b.builder.getIndexAttr(1), 1, span);
     return tiles;
   }
   AffineExpr d0, d1;
   bindDims(b.builder.getContext(), d0, d1);
-  OpFoldResult full = affine::makeComposedFoldedAffineApply(
-      b.builder, b.loc, d0.floorDiv(chunk) * chunk, {time});
+  OpFoldResult full =
+      combine(b, span.begin,
+              affine::makeComposedFoldedAffineApply(
+                  b.builder, b.loc, d0.floorDiv(chunk) * chunk, {span.size}),
+              1);
   if (chunk == 1 || (tokens && *tokens % chunk == 0)) {
-    loop(b, b.index(0), asValue(b, full), chunk, tiles,
+    loop(b, asValue(b, span.begin), asValue(b, full), chunk, tiles,
          [&](TensorBuilder &s, Value position, Values in) {
            return buildTokens(s, parallel, in, OpFoldResult(position),
-                              chunkSize, chunk, time);
+                              chunkSize, chunk, span);
          });
     return tiles;
   }
   // One body for full chunks and the last, shorter one: tiles are padded
   // copies, so the code exists once. Few tokens past a chunk go one by one.
-  Value all = asValue(b, time), whole = asValue(b, full);
+  Value all = asValue(b, combine(b, span.begin, span.size, 1)),
+        whole = asValue(b, full);
   Value rest = arith::SubIOp::create(b.builder, b.loc, all, whole);
   Value isFew = arith::CmpIOp::create(
       b.builder, b.loc, arith::CmpIPredicate::ule, rest, b.index(fewTokens));
@@ -225,116 +277,402 @@ Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
   AffineMap sizeMap =
       AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(chunk), d0 - d1},
                      b.builder.getContext());
-  loop(b, b.index(0), chunked, chunk, tiles,
+  loop(b, asValue(b, span.begin), chunked, chunk, tiles,
        [&](TensorBuilder &s, Value position, Values in) {
          Value size = affine::AffineMinOp::create(s.builder, s.loc, sizeMap,
                                                   ValueRange{all, position});
          return buildTokens(s, parallel, in, OpFoldResult(position),
-                            OpFoldResult(size), chunk, time);
+                            OpFoldResult(size), chunk, span);
        });
   loop(b, chunked, all, 1, tiles,
        [&](TensorBuilder &s, Value position, Values in) {
          return buildTokens(s, parallel, in, OpFoldResult(position),
-                            s.builder.getIndexAttr(1), 1, time);
+                            s.builder.getIndexAttr(1), 1, span);
        });
   return tiles;
 }
 
-Values ScanChunker::rewrite() {
-  TensorBuilder b(builder, loc);
-  Sizes parallelSizes = op.getParallelSizes(builder, loc);
-  OpFoldResult time = op.getTimeSize(builder, loc);
-  unsigned outputs = op.getNumChunkOutputs(), results = op->getNumResults();
-  unsigned rank = parallelSizes.size();
+/// Sizes of a result, from the tile of one index: a parallel dim where the
+/// offset is an index, else the tile's size.
+Sizes ScanChunker::sizesOf(TensorBuilder &b, unsigned result) {
+  Values probes;
+  for (size_t i = 0; i < parallelSizes.size(); ++i)
+    probes.push_back(b.index(0));
+  Sizes offsets, sizes;
+  op.getResultTile(builder, loc, result, probes, builder.getIndexAttr(0), time,
+                   offsets, sizes);
+  for (auto [dim, offset] : llvm::enumerate(offsets))
+    for (auto [probe, parallel] : llvm::zip(probes, parallelSizes))
+      if (auto value = dyn_cast<Value>(offset); value == probe)
+        sizes[dim] = parallel;
+  return sizes;
+}
 
-  // Sizes of the results, from the tile of one index: a parallel dim where
-  // the offset is an index, else the tile's size.
-  auto sizesOf = [&](unsigned result) {
-    Values probes;
-    for (unsigned i = 0; i < rank; ++i)
-      probes.push_back(b.index(0));
-    Sizes offsets, sizes;
-    op.getResultTile(builder, loc, result, probes, builder.getIndexAttr(0),
-                     time, offsets, sizes);
-    for (auto [dim, offset] : llvm::enumerate(offsets))
-      for (unsigned i = 0; i < rank; ++i)
-        if (auto value = dyn_cast<Value>(offset); value == probes[i])
-          sizes[dim] = parallelSizes[i];
-    return sizes;
+/// The part of `tensor`, shaped like result `result`, that belongs to one
+/// parallel index: rows [offset, offset + size) of an output, or a state.
+Value ScanChunker::tileOf(TensorBuilder &b, Value tensor, unsigned result,
+                          ValueRange parallel, OpFoldResult offset,
+                          OpFoldResult size, Place &place) {
+  op.getResultTile(b.builder, b.loc, result, parallel, offset, size,
+                   place.offsets, place.sizes);
+  SmallVector<int64_t> drop;
+  for (auto [dim, offset] : llvm::enumerate(place.offsets))
+    if (auto value = dyn_cast<Value>(offset);
+        value && llvm::is_contained(parallel, value))
+      drop.push_back(dim);
+  Value tile = b.slice(tensor, place.offsets, place.sizes, drop);
+  for (OpFoldResult &extent : place.sizes)
+    if (std::optional<int64_t> constant = getConstantIntValue(extent))
+      extent = b.builder.getIndexAttr(*constant);
+  return tile;
+}
+
+/// scf.forall whose body returns a tile per shared tensor and their places.
+Values
+ScanChunker::forall(TensorBuilder &b, ArrayRef<OpFoldResult> sizes,
+                    Values inits,
+                    function_ref<Values(TensorBuilder &, ValueRange, ValueRange,
+                                        SmallVectorImpl<Place> &)>
+                        body) {
+  auto op = scf::ForallOp::create(
+      b.builder, b.loc, sizes, inits, std::nullopt,
+      [&](OpBuilder &inner, Location l, ValueRange arguments) {
+        TensorBuilder s(inner, l);
+        ValueRange shared = arguments.drop_front(sizes.size());
+        SmallVector<Place> places;
+        Values tiles =
+            body(s, arguments.take_front(sizes.size()), shared, places);
+        auto terminator = scf::InParallelOp::create(inner, l);
+        inner.setInsertionPointToStart(terminator.getBody());
+        for (auto [tile, tensor, place] : llvm::zip(tiles, shared, places)) {
+          Sizes strides(place.offsets.size(), inner.getIndexAttr(1));
+          tensor::ParallelInsertSliceOp::create(
+              inner, l, tile, tensor, place.offsets, place.sizes, strides);
+        }
+      });
+  recordSchedule(op, made);
+  return Values(op.getResults());
+}
+
+static Value fillZero(TensorBuilder &b, Value tile) {
+  Type element = cast<RankedTensorType>(tile.getType()).getElementType();
+  return linalg::FillOp::create(b.builder, b.loc,
+                                ValueRange{b.number(element, 0)},
+                                ValueRange{tile})
+      .getResult(0);
+}
+
+static Value copy(TensorBuilder &b, Value from, Value into) {
+  return b.elementwise(
+      {from}, into, [](TensorBuilder &, ValueRange args) { return args[0]; });
+}
+
+/// One task per parallel index walks over all tokens.
+Values ScanChunker::rewriteWhole(TensorBuilder &b, Values results) {
+  unsigned outputs = op.getNumChunkOutputs();
+  Values inits;
+  for (unsigned i : carried)
+    inits.push_back(results[i]);
+  OpFoldResult zero = builder.getIndexAttr(0);
+  Values made =
+      forall(b, parallelSizes, inits,
+             [&](TensorBuilder &s, ValueRange parallel, ValueRange shared,
+                 SmallVectorImpl<Place> &places) {
+               Values tiles;
+               for (auto [position, i] : llvm::enumerate(carried)) {
+                 Value tile = tileOf(s, shared[position], i, parallel, zero,
+                                     time, places.emplace_back());
+                 if (i >= outputs && !op.getInitialState(i))
+                   tile = fillZero(s, tile);
+                 tiles.push_back(tile);
+               }
+               return buildBody(s, parallel, tiles, {zero, time, zero});
+             });
+  for (auto [position, index] : llvm::enumerate(carried))
+    results[index] = made[position];
+  return results;
+}
+
+/// Room for a tile per parallel index and segment.
+Value ScanChunker::slotsOf(TensorBuilder &b, OpFoldResult count,
+                           RankedTensorType tile) {
+  Sizes sizes = parallelSizes;
+  sizes.push_back(count);
+  for (int64_t extent : tile.getShape())
+    sizes.push_back(builder.getIndexAttr(extent));
+  return b.empty(sizes, tile.getElementType());
+}
+
+/// The tile at `indices`: parallel ones, then the segment.
+Value ScanChunker::slot(TensorBuilder &b, Value slots, ValueRange indices,
+                        RankedTensorType tile, Place &place) {
+  OpFoldResult zero = b.builder.getIndexAttr(0);
+  SmallVector<int64_t> drop;
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    place.offsets.push_back(index);
+    place.sizes.push_back(b.builder.getIndexAttr(1));
+    drop.push_back(dim);
+  }
+  for (int64_t extent : tile.getShape()) {
+    place.offsets.push_back(zero);
+    place.sizes.push_back(b.builder.getIndexAttr(extent));
+  }
+  return b.slice(slots, place.offsets, place.sizes, drop);
+}
+
+/// What every segment but the last does to the states. All are full: chunks
+/// need no padding.
+Values ScanChunker::summarize(TensorBuilder &b, OpFoldResult count) {
+  SmallVector<RankedTensorType> types = op.getSummaryTypes();
+  OpFoldResult number = combine(b, count, builder.getIndexAttr(1), -1);
+  Sizes space = parallelSizes;
+  space.push_back(number);
+  Values inits;
+  for (RankedTensorType type : types)
+    inits.push_back(slotsOf(b, number, type));
+  AffineExpr d0 = builder.getAffineDimExpr(0);
+  return forall(
+      b, space, inits,
+      [&](TensorBuilder &s, ValueRange indices, ValueRange shared,
+          SmallVectorImpl<Place> &places) {
+        Values rooms;
+        for (auto [slots, type] : llvm::zip(shared, types))
+          rooms.push_back(slot(s, slots, indices, type, places.emplace_back()));
+        Values summary = op.buildEmptySummary(s.builder, s.loc, rooms);
+        auto bound = [&](AffineExpr expr) {
+          return asValue(
+              s, affine::makeComposedFoldedAffineApply(
+                     s.builder, s.loc, expr, {OpFoldResult(indices.back())}));
+        };
+        loop(s, bound(d0 * segment), bound(d0 * segment + segment), chunk,
+             summary, [&](TensorBuilder &e, Value position, Values in) {
+               OpFoldResult offset;
+               Values inputs =
+                   inputTiles(e, indices.drop_back(), position,
+                              e.builder.getIndexAttr(chunk), chunk, offset);
+               return op.buildChunkState(e.builder, e.loc, inputs, in);
+             });
+        return summary;
+      });
+}
+
+/// The state before the first token, in a tile that may be overwritten.
+Value ScanChunker::stateTile(TensorBuilder &b, unsigned result,
+                             ValueRange parallel) {
+  RankedTensorType type = op.getResultTileType(result, 0);
+  Value room = tensor::EmptyOp::create(b.builder, b.loc, type, ValueRange());
+  Value initial = op.getInitialState(result);
+  if (!initial)
+    return fillZero(b, room);
+  Place place;
+  return copy(b,
+              tileOf(b, initial, result, parallel, b.builder.getIndexAttr(0),
+                     time, place),
+              room);
+}
+
+/// The states before every segment.
+Values ScanChunker::combineSegments(TensorBuilder &b, Values summaries,
+                                    OpFoldResult count) {
+  unsigned outputs = op.getNumChunkOutputs();
+  unsigned number = op->getNumResults() - outputs;
+  SmallVector<RankedTensorType> types, summaryTypes = op.getSummaryTypes();
+  Values inits;
+  for (unsigned i = 0; i < number; ++i) {
+    types.push_back(op.getResultTileType(outputs + i, 0));
+    inits.push_back(slotsOf(b, count, types.back()));
+  }
+  // Writes the states to the slots of one segment. Both are in `values`: first
+  // the slots of one parallel index, then the states.
+  auto keep = [&](TensorBuilder &s, Values &values, Value index) {
+    for (unsigned i = 0; i < number; ++i) {
+      Place place;
+      Value room = slot(s, values[i], index, types[i], place);
+      values[i] = s.insert(copy(s, values[number + i], room), values[i],
+                           place.offsets, place.sizes);
+    }
   };
-  Values inits, replaced;
-  for (unsigned i = 0; i < results; ++i) {
+  return forall(
+      b, parallelSizes, inits,
+      [&](TensorBuilder &s, ValueRange parallel, ValueRange shared,
+          SmallVectorImpl<Place> &places) {
+        Values values, states;
+        for (auto [slots, type] : llvm::zip(shared, types)) {
+          Place &place = places.emplace_back();
+          place.sizes = s.sizes(slots);
+          place.offsets.assign(place.sizes.size(), builder.getIndexAttr(0));
+          SmallVector<int64_t> drop;
+          for (auto [dim, index] : llvm::enumerate(parallel)) {
+            place.offsets[dim] = index;
+            place.sizes[dim] = builder.getIndexAttr(1);
+            drop.push_back(dim);
+          }
+          values.push_back(s.slice(slots, place.offsets, place.sizes, drop));
+        }
+        for (unsigned i = 0; i < number; ++i)
+          values.push_back(stateTile(s, outputs + i, parallel));
+        Value last = asValue(s, combine(s, count, builder.getIndexAttr(1), -1));
+        loop(s, s.index(0), last, 1, values,
+             [&](TensorBuilder &e, Value index, Values in) {
+               keep(e, in, index);
+               Values summary, where(parallel);
+               where.push_back(index);
+               for (auto [slots, type] : llvm::zip(summaries, summaryTypes)) {
+                 Place place;
+                 summary.push_back(slot(e, slots, where, type, place));
+               }
+               Values next =
+                   op.combineStates(e.builder, e.loc,
+                                    ValueRange(in).drop_front(number), summary);
+               std::copy(next.begin(), next.end(), in.begin() + number);
+               return in;
+             });
+        keep(s, values, last);
+        values.truncate(number);
+        return values;
+      });
+}
+
+/// The states after the last segment, copied to where the result is.
+Value ScanChunker::lastStates(TensorBuilder &b, Value starts, Value result,
+                              unsigned index, OpFoldResult count) {
+  return forall(b, parallelSizes, {result},
+                [&](TensorBuilder &s, ValueRange parallel, ValueRange shared,
+                    SmallVectorImpl<Place> &places) -> Values {
+                  Values where(parallel);
+                  where.push_back(asValue(
+                      s, combine(s, count, builder.getIndexAttr(1), -1)));
+                  Place from;
+                  Value state = slot(s, starts, where,
+                                     op.getResultTileType(index, 0), from);
+                  Value room = tileOf(s, shared[0], index, parallel,
+                                      builder.getIndexAttr(0), time,
+                                      places.emplace_back());
+                  return {copy(s, state, room)};
+                })[0];
+}
+
+/// Time is split: what each segment does to the states, in parallel; the states
+/// before each segment, in order; then the segments from there, in parallel.
+/// Segments count from the first token, so they depend on nothing but the
+/// number of tokens.
+Values ScanChunker::rewriteSegments(TensorBuilder &b, Values results) {
+  AffineExpr d0 = builder.getAffineDimExpr(0);
+  // Without a token there is one segment, which hands the states on.
+  OpFoldResult count = affine::makeComposedFoldedAffineMax(
+      b.builder, loc,
+      AffineMap::get(1, 0,
+                     {builder.getAffineConstantExpr(1), d0.ceilDiv(segment)},
+                     builder.getContext()),
+      {time});
+  Values starts = combineSegments(b, summarize(b, count), count);
+  unsigned outputs = op.getNumChunkOutputs();
+  Values inits;
+  for (unsigned i : carried)
+    inits.push_back(i < outputs ? results[i] : starts[i - outputs]);
+  Sizes space = parallelSizes;
+  space.push_back(count);
+  std::optional<int64_t> tokens = getConstantIntValue(time);
+  Values made = forall(
+      b, space, inits,
+      [&](TensorBuilder &s, ValueRange indices, ValueRange shared,
+          SmallVectorImpl<Place> &places) {
+        ValueRange parallel = indices.drop_back();
+        Span span;
+        span.begin = affine::makeComposedFoldedAffineApply(
+            s.builder, s.loc, d0 * segment, {OpFoldResult(indices.back())});
+        span.size = s.builder.getIndexAttr(segment);
+        if (!tokens || *tokens % segment != 0) {
+          OpFoldResult rest = combine(s, time, span.begin, -1);
+          span.size = affine::makeComposedFoldedAffineMin(
+              s.builder, s.loc,
+              AffineMap::get(1, 0,
+                             {s.builder.getAffineConstantExpr(segment), d0},
+                             s.builder.getContext()),
+              {rest});
+        }
+        span.firstRow = span.begin;
+        if (op.isReverse())
+          span.firstRow =
+              combine(s, combine(s, time, span.begin, -1), span.size, -1);
+        Values tiles;
+        for (auto [position, i] : llvm::enumerate(carried)) {
+          Place &place = places.emplace_back();
+          tiles.push_back(i < outputs
+                              ? tileOf(s, shared[position], i, parallel,
+                                       span.firstRow, span.size, place)
+                              : slot(s, shared[position], indices,
+                                     op.getResultTileType(i, 0), place));
+        }
+        return buildBody(s, parallel, tiles, span);
+      });
+  for (auto [position, index] : llvm::enumerate(carried))
+    results[index] = index < outputs ? made[position]
+                                     : lastStates(b, made[position],
+                                                  results[index], index, count);
+  return results;
+}
+
+Values ScanChunker::rewriteCase(TensorBuilder &b, Values results,
+                                ScheduleCaseAttr chosen) {
+  made = chosen;
+  chunk = *chosen.getNumber("chunk");
+  segment = *chosen.getNumber("segment");
+  fewTokens = *chosen.getNumber("few_tokens");
+  if (!op.canCombineStates())
+    segment = 0;
+  std::optional<int64_t> tokens = getConstantIntValue(time);
+  results = segment == 0 || (tokens && *tokens <= segment)
+                ? rewriteWhole(b, results)
+                : rewriteSegments(b, results);
+  for (auto [index, value] : llvm::enumerate(results))
+    value = b.castTo(value, op->getResult(index).getType());
+  return results;
+}
+
+Values ScanChunker::rewrite(ScheduleAttr schedule) {
+  TensorBuilder b(builder, loc);
+  parallelSizes = op.getParallelSizes(builder, loc);
+  time = op.getTimeSize(builder, loc);
+  unsigned outputs = op.getNumChunkOutputs(), number = op->getNumResults();
+
+  // Before any test of a guard: all cases write to the same tensors.
+  Values results;
+  for (unsigned i = 0; i < number; ++i) {
     Type element =
         cast<RankedTensorType>(op->getResult(i).getType()).getElementType();
     Value initial = i < outputs ? Value() : op.getInitialState(i);
-    Value init = initial ? initial : b.empty(sizesOf(i), element);
-    replaced.push_back(init);
+    results.push_back(initial ? initial : b.empty(sizesOf(b, i), element));
     if (i < outputs && op->getResult(i).use_empty())
       continue;
     carriedOutputs += i < outputs;
     carried.push_back(i);
-    inits.push_back(init);
   }
 
   // No token: upstream refuses slices that start at the end of a static dim.
   if (getConstantIntValue(time) == std::optional<int64_t>(0)) {
-    for (unsigned i = 0; i < results; ++i) {
-      auto type = cast<RankedTensorType>(op->getResult(i).getType());
+    for (unsigned i = 0; i < number; ++i) {
       if (i >= outputs && !op.getInitialState(i))
-        replaced[i] = b.filled(sizesOf(i), type.getElementType(), 0);
-      replaced[i] = b.castTo(replaced[i], type);
+        results[i] = fillZero(b, results[i]);
+      results[i] = b.castTo(results[i], op->getResult(i).getType());
     }
-    return replaced;
+    return results;
   }
-
-  auto forall = scf::ForallOp::create(
-      builder, loc, parallelSizes, inits, std::nullopt,
-      [&](OpBuilder &inner, Location l, ValueRange arguments) {
-        TensorBuilder s(inner, l);
-        ValueRange parallel = arguments.take_front(rank);
-        ValueRange shared = arguments.drop_front(rank);
-        Values tiles;
-        SmallVector<std::pair<Sizes, Sizes>> places;
-        for (auto [position, i] : llvm::enumerate(carried)) {
-          Sizes offsets, sizes;
-          op.getResultTile(inner, l, i, parallel, inner.getIndexAttr(0), time,
-                           offsets, sizes);
-          SmallVector<int64_t> drop;
-          for (auto [dim, offset] : llvm::enumerate(offsets))
-            if (auto value = dyn_cast<Value>(offset);
-                value && llvm::is_contained(parallel, value))
-              drop.push_back(dim);
-          Value tile = s.slice(shared[position], offsets, sizes, drop);
-          if (i >= outputs && !op.getInitialState(i))
-            tile =
-                linalg::FillOp::create(
-                    inner, l,
-                    ValueRange{s.number(
-                        cast<RankedTensorType>(tile.getType()).getElementType(),
-                        0)},
-                    ValueRange{tile})
-                    .getResult(0);
-          tiles.push_back(tile);
-          for (OpFoldResult &size : sizes)
-            if (std::optional<int64_t> constant = getConstantIntValue(size))
-              size = inner.getIndexAttr(*constant);
-          places.push_back({offsets, sizes});
-        }
-        tiles = buildBody(s, parallel, tiles, time);
-        auto terminator = scf::InParallelOp::create(inner, l);
-        inner.setInsertionPointToStart(terminator.getBody());
-        for (unsigned i = 0; i < carried.size(); ++i) {
-          Sizes strides(places[i].first.size(), inner.getIndexAttr(1));
-          tensor::ParallelInsertSliceOp::create(inner, l, tiles[i], shared[i],
-                                                places[i].first,
-                                                places[i].second, strides);
-        }
+  return buildCases(
+      builder, op, schedule,
+      [&](StringRef role) {
+        if (role == "time")
+          return time;
+        // Known, as guards on the batch are refused.
+        for (const AnchorSize &size : anchorSizes(op, AnchorKind::Scan))
+          if (size.role == role)
+            return OpFoldResult(builder.getIndexAttr(size.size));
+        return OpFoldResult();
+      },
+      [&](OpBuilder &inner, ScheduleCaseAttr chosen) {
+        TensorBuilder s(inner, loc);
+        return rewriteCase(s, results, chosen);
       });
-  for (auto [position, index] : llvm::enumerate(carried))
-    replaced[index] = forall.getResult(position);
-  for (auto [index, value] : llvm::enumerate(replaced))
-    replaced[index] = b.castTo(value, op->getResult(index).getType());
-  return replaced;
 }
 
 namespace {
@@ -342,24 +680,32 @@ struct ChunkScans : gate::impl::ChunkScansBase<ChunkScans> {
   using gate::impl::ChunkScansBase<ChunkScans>::ChunkScansBase;
 
   void runOnOperation() override {
-    if (chunkSize < 0 || chunkSize % 16 != 0) {
-      getOperation().emitError()
-          << "expects chunk-size to be a positive multiple of 16, got "
-          << chunkSize.getValue();
-      return signalPassFailure();
-    }
     SmallVector<ChunkOpInterface> ops;
     getOperation().walk([&](ChunkOpInterface op) { ops.push_back(op); });
-    for (ChunkOpInterface op : ops) {
-      OpBuilder builder(op);
-      // An op that prefers one token at a time knows no other way.
-      int64_t chunk = op.getPreferredChunk();
-      if (chunkSize && chunk != 1)
-        chunk = chunkSize;
-      Values results = ScanChunker(op, builder, chunk).rewrite();
-      op->replaceAllUsesWith(results);
-      op->erase();
-    }
+    for (ChunkOpInterface op : ops)
+      if (failed(rewrite(op)))
+        return signalPassFailure();
+  }
+
+  LogicalResult rewrite(ChunkOpInterface op) {
+    FailureOr<ScheduleAttr> schedule = scheduleOf(op, AnchorKind::Scan);
+    if (failed(schedule))
+      return failure();
+    bool splits = llvm::any_of(schedule->getCases(), [](ScheduleCaseAttr made) {
+      return *made.getNumber("segment") != 0;
+    });
+    if (splits && !op.canCombineStates())
+      remark::missed(op.getLoc(), remark::RemarkOpts::name("ChunkScans")
+                                      .category(getArgument())
+                                      .function(getOperation().getName()))
+          << remark::reason("time is not split: the states of {0} cannot be "
+                            "combined",
+                            op->getName().getStringRef());
+    OpBuilder builder(op);
+    Values results = ScanChunker(op, builder).rewrite(*schedule);
+    op->replaceAllUsesWith(results);
+    op->erase();
+    return success();
   }
 };
 } // namespace

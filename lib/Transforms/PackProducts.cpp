@@ -10,12 +10,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "Gate/IR/TensorBuilder.h"
+#include "gate/Analysis/MatrixProduct.h"
 #include "gate/Transforms/Passes.h"
+#include "gate/Transforms/Schedule.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
@@ -30,53 +31,45 @@ using namespace gate;
 
 using Sizes = SmallVector<OpFoldResult>;
 
-/// Reduction steps of a panel that a task with few rows packs for itself.
-static constexpr int64_t fewRowsBlock = 128;
-
 namespace {
 
-/// Sizes that the pass options choose.
+/// What the schedule chooses.
 struct Blocking {
-  int64_t panel, rows, depth, minRows;
-  /// Neighbouring reduction steps of 16-bit floats side by side in a panel.
-  bool pairs;
+  int64_t panel = 0, rows = 0, depth = 0;
 };
 
 /// A product C[m, n] += A[m, k] * B[k, n] or B[n, k] on matrices.
 class ProductBuilder {
 public:
   ProductBuilder(OpBuilder &builder, Location loc, Value lhs, Value rhs,
-                 bool rhsIsTransposed, Value initial, Blocking blocking)
+                 bool rhsIsTransposed, Value initial, bool allowPairs)
       : b(builder, loc), lhs(lhs), rhs(rhs), transposed(rhsIsTransposed),
-        initial(initial), blocking(blocking) {
+        initial(initial) {
     rows = b.sizes(lhs)[0];
     depth = b.sizes(lhs)[1];
     columns = b.sizes(rhs)[transposed ? 0 : 1];
     std::optional<int64_t> steps = getConstantIntValue(depth);
-    this->blocking.pairs = blocking.pairs && isBF16(lhs) && isBF16(rhs) &&
-                           steps && *steps % 2 == 0;
+    pairs =
+        allowPairs && isBF16(lhs) && isBF16(rhs) && steps && *steps % 2 == 0;
   }
 
-  Value build(Value acc) {
-    std::optional<int64_t> fixed = getConstantIntValue(rows);
-    if (fixed)
-      return *fixed < blocking.minRows ? buildFewRows(b, acc)
-                                       : buildPacked(b, acc);
-    Value isFew = arith::CmpIOp::create(
-        b.builder, b.loc, arith::CmpIPredicate::ult,
-        getValueOrCreateConstantIndexOp(b.builder, b.loc, rows),
-        b.index(blocking.minRows));
-    auto choice = scf::IfOp::create(
-        b.builder, b.loc, isFew,
-        [&](OpBuilder &inner, Location loc) {
-          TensorBuilder s(inner, loc);
-          scf::YieldOp::create(inner, loc, buildFewRows(s, acc));
-        },
-        [&](OpBuilder &inner, Location loc) {
-          TensorBuilder s(inner, loc);
-          scf::YieldOp::create(inner, loc, buildPacked(s, acc));
-        });
-    return choice.getResult(0);
+  /// Null for what is no size of a product.
+  OpFoldResult sizeOf(StringRef role) {
+    return role == "rows"      ? rows
+           : role == "columns" ? columns
+           : role == "depth"   ? depth
+                               : OpFoldResult();
+  }
+
+  Value build(OpBuilder &builder, Value acc, ScheduleCaseAttr chosen) {
+    TensorBuilder s(builder, b.loc);
+    made = chosen;
+    blocking.panel = *chosen.getNumber("panel");
+    blocking.depth = *chosen.getNumber("depth");
+    if (chosen.getText("form") == StringRef("few_rows"))
+      return buildFewRows(s, acc);
+    blocking.rows = *chosen.getNumber("rows");
+    return buildPacked(s, acc);
   }
 
 private:
@@ -153,6 +146,7 @@ private:
           tensor::ParallelInsertSliceOp::create(inner, loc, tile, args[1],
                                                 offsets, sizes, strides);
         });
+    recordSchedule(forall, made);
     return forall.getResult(0);
   }
 
@@ -180,6 +174,9 @@ private:
   bool transposed;
   /// The number every element starts from, or null.
   Value initial;
+  /// Neighbouring reduction steps of 16-bit floats side by side in a panel.
+  bool pairs;
+  ScheduleCaseAttr made;
   Blocking blocking;
   OpFoldResult rows, depth, columns;
 };
@@ -192,7 +189,7 @@ Value ProductBuilder::copyPanel(TensorBuilder &e, OpFoldResult k,
                                 OpFoldResult steps, OpFoldResult first,
                                 OpFoldResult width, Value room) {
   auto keep = [](TensorBuilder &, ValueRange args) { return args[0]; };
-  if (!blocking.pairs) {
+  if (!pairs) {
     Value source = transposed ? e.slice(rhs, {first, k}, {width, steps})
                               : e.slice(rhs, {k, first}, {steps, width});
     AffineMap map = transposed ? e.map(2, {1, 0}) : e.map(2, {0, 1});
@@ -215,10 +212,10 @@ Value ProductBuilder::copyPanel(TensorBuilder &e, OpFoldResult k,
 Value ProductBuilder::buildFewRows(TensorBuilder &s, Value acc) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   OpFoldResult tasks = apply(s, d0.ceilDiv(blocking.panel), {columns});
-  bool direct = !transposed && !blocking.pairs;
-  int64_t block = blocking.pairs ? fewRowsBlock / 2 : fewRowsBlock;
-  OpFoldResult total = blocking.pairs ? pairCount() : depth;
-  Value whole = blocking.pairs ? splitPairs(s, lhs, 1) : lhs;
+  bool direct = !transposed && !pairs;
+  int64_t block = pairs ? llvm::divideCeil(blocking.depth, 2) : blocking.depth;
+  OpFoldResult total = pairs ? pairCount() : depth;
+  Value whole = pairs ? splitPairs(s, lhs, 1) : lhs;
   return parallel(
       s, tasks, acc,
       [&](TensorBuilder &e, Value task, Value shared, Sizes &offsets,
@@ -239,18 +236,18 @@ Value ProductBuilder::buildFewRows(TensorBuilder &s, Value acc) {
               Sizes shape{attr(block), attr(blocking.panel)},
                   extent{steps, width};
               Sizes from{attr(0), OpFoldResult(k)}, leftExtent{rows, steps};
-              if (blocking.pairs)
+              if (pairs)
                 for (Sizes *list : {&shape, &extent, &leftExtent})
                   list->push_back(attr(2));
-              if (blocking.pairs)
+              if (pairs)
                 from.push_back(attr(0));
               Value room = f.slice(f.empty(shape, element),
                                    Sizes(extent.size(), attr(0)), extent);
               Value right =
                   copyPanel(f, OpFoldResult(k), steps, first, width, room);
               Value left = f.slice(whole, from, leftExtent);
-              return blocking.pairs ? pairProduct(f, left, right, in)
-                                    : product(f, left, right, false, in);
+              return pairs ? pairProduct(f, left, right, in)
+                           : product(f, left, right, false, in);
             });
       });
 }
@@ -260,9 +257,9 @@ Value ProductBuilder::buildPanels(TensorBuilder &s) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   OpFoldResult panels = apply(s, d0.ceilDiv(blocking.panel), {columns});
   Type element = cast<RankedTensorType>(rhs.getType()).getElementType();
-  OpFoldResult total = blocking.pairs ? pairCount() : depth;
+  OpFoldResult total = pairs ? pairCount() : depth;
   Sizes shape{panels, total, attr(blocking.panel)};
-  if (blocking.pairs)
+  if (pairs)
     shape.push_back(attr(2));
   Value init = s.empty(shape, element);
   return parallel(s, panels, init,
@@ -273,7 +270,7 @@ Value ProductBuilder::buildPanels(TensorBuilder &s) {
                         rest(e, columns, first, blocking.panel);
                     offsets = {task, attr(0), attr(0)};
                     sizes = {attr(1), total, width};
-                    if (blocking.pairs) {
+                    if (pairs) {
                       offsets.push_back(attr(0));
                       sizes.push_back(attr(2));
                     }
@@ -286,10 +283,9 @@ Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
   AffineExpr d0 = s.builder.getAffineDimExpr(0);
   Value packed = buildPanels(s);
   OpFoldResult tasks = apply(s, d0.ceilDiv(blocking.rows), {rows});
-  Value whole = blocking.pairs ? splitPairs(s, lhs, 1) : lhs;
-  OpFoldResult total = blocking.pairs ? pairCount() : depth;
-  int64_t block =
-      blocking.pairs ? llvm::divideCeil(blocking.depth, 2) : blocking.depth;
+  Value whole = pairs ? splitPairs(s, lhs, 1) : lhs;
+  OpFoldResult total = pairs ? pairCount() : depth;
+  int64_t block = pairs ? llvm::divideCeil(blocking.depth, 2) : blocking.depth;
   // One panel of the right side against one row block of the left.
   auto multiply = [&](TensorBuilder &g, Value left, OpFoldResult height,
                       OpFoldResult k, OpFoldResult steps, Value column,
@@ -298,15 +294,15 @@ Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
     OpFoldResult panel =
         apply(g, d0.floorDiv(blocking.panel), {OpFoldResult(column)});
     Sizes from{panel, k, attr(0)}, extent{attr(1), steps, width};
-    if (blocking.pairs) {
+    if (pairs) {
       from.push_back(attr(0));
       extent.push_back(attr(2));
     }
     Value right = g.slice(packed, from, extent, {0});
     Sizes place{attr(0), OpFoldResult(column)}, size{height, width};
     Value room = g.slice(in, place, size);
-    Value part = blocking.pairs ? pairProduct(g, left, right, room)
-                                : product(g, left, right, false, room);
+    Value part = pairs ? pairProduct(g, left, right, room)
+                       : product(g, left, right, false, room);
     return g.insert(part, in, place, size);
   };
   return parallel(
@@ -322,7 +318,7 @@ Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
             e, total, block, tile, [&](TensorBuilder &f, Value k, Value outer) {
               OpFoldResult steps = rest(f, total, k, block);
               Sizes from{firstRow, OpFoldResult(k)}, extent{height, steps};
-              if (blocking.pairs) {
+              if (pairs) {
                 from.push_back(attr(0));
                 extent.push_back(attr(2));
               }
@@ -337,85 +333,25 @@ Value ProductBuilder::buildPacked(TensorBuilder &s, Value acc) {
 }
 
 namespace {
-/// A contraction as a product of two matrices: which dims of the left side
-/// and the result are rows.
-struct MatrixForm {
-  unsigned rowDims;
-  bool rhsIsTransposed;
-};
-} // namespace
-
-/// True when the body is acc + lhs * rhs in the float type of acc, on inputs
-/// that are at most converted to it: upstream's contraction interface looks
-/// through any unary op.
-static bool isPlainProduct(linalg::LinalgOp op) {
-  Type type = getElementTypeOrSelf(op.getDpsInitOperand(0)->get().getType());
-  if (!isa<FloatType>(type))
-    return false;
-  return llvm::all_of(op.getBlock()->without_terminator(), [&](Operation &o) {
-    if (isa<arith::ExtFOp, arith::TruncFOp>(o) &&
-        !isa<BlockArgument>(o.getOperand(0)))
-      return false;
-    return isa<arith::ExtFOp, arith::TruncFOp, arith::MulFOp, arith::AddFOp>(
-               o) &&
-           o.getResult(0).getType() == type;
-  });
-}
-
-/// Leading row dims in equal order on the left and in the result, one
-/// reduction, one column dim.
-static FailureOr<MatrixForm> matchMatrixForm(linalg::LinalgOp op) {
-  FailureOr<linalg::ContractionDimensions> dims =
-      linalg::inferContractionDims(op);
-  if (failed(dims) || !dims->batch.empty() || dims->n.size() != 1 ||
-      dims->k.size() != 1 || dims->m.empty() || op.getNumDpsInputs() != 2 ||
-      !isPlainProduct(op))
-    return failure();
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  auto positions = [](AffineMap map) {
-    SmallVector<unsigned> result;
-    for (AffineExpr expr : map.getResults())
-      result.push_back(cast<AffineDimExpr>(expr).getPosition());
-    return result;
-  };
-  for (AffineMap map : maps)
-    if (!map.isProjectedPermutation())
-      return failure();
-  SmallVector<unsigned> left = positions(maps[0]), right = positions(maps[1]),
-                        result = positions(maps[2]);
-  unsigned rowDims = dims->m.size();
-  if (left.size() != rowDims + 1 || result.size() != rowDims + 1 ||
-      right.size() != 2 || left.back() != dims->k[0] ||
-      result.back() != dims->n[0] ||
-      !std::equal(left.begin(), left.end() - 1, result.begin()))
-    return failure();
-  return MatrixForm{rowDims, right[0] == dims->n[0]};
-}
-
-namespace {
 struct PackProducts : gate::impl::PackProductsBase<PackProducts> {
   using gate::impl::PackProductsBase<PackProducts>::PackProductsBase;
 
   void runOnOperation() override {
-    if (panelWidth < 1 || rowBlock < 1 || depthBlock < 1) {
-      getOperation().emitError("expects positive panel-width, row-block and "
-                               "depth-block");
-      return signalPassFailure();
-    }
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {
-      if (!op->getParentOfType<LoopLikeOpInterface>() &&
-          op.hasPureTensorSemantics() && linalg::isaContractionOpInterface(op))
+      if (anchorKindOf(op) == AnchorKind::Product)
         ops.push_back(op);
     });
     for (linalg::LinalgOp op : ops)
-      rewrite(op);
+      if (failed(rewrite(op)))
+        return signalPassFailure();
   }
 
-  void rewrite(linalg::LinalgOp op) {
+  LogicalResult rewrite(linalg::LinalgOp op) {
+    FailureOr<ScheduleAttr> schedule = scheduleOf(op, AnchorKind::Product);
+    if (failed(schedule))
+      return failure();
     FailureOr<MatrixForm> form = matchMatrixForm(op);
-    if (failed(form))
-      return;
     OpBuilder builder(op);
     TensorBuilder b(builder, op.getLoc());
     Value lhs = op.getDpsInputOperand(0)->get();
@@ -436,15 +372,20 @@ struct PackProducts : gate::impl::PackProductsBase<PackProducts> {
       lhs = tensor::CollapseShapeOp::create(builder, op.getLoc(), lhs, groups);
       acc = tensor::CollapseShapeOp::create(builder, op.getLoc(), acc, groups);
     }
-    ProductBuilder product(
-        builder, op.getLoc(), lhs, rhs, form->rhsIsTransposed, initial,
-        Blocking{panelWidth, rowBlock, depthBlock, minRows, pairs});
-    Value result = product.build(acc);
+    ProductBuilder product(builder, op.getLoc(), lhs, rhs,
+                           form->rhsIsTransposed, initial, pairs);
+    Value result = buildCases(
+        builder, op, *schedule,
+        [&](StringRef role) { return product.sizeOf(role); },
+        [&](OpBuilder &inner, ScheduleCaseAttr chosen) {
+          return SmallVector<Value>{product.build(inner, acc, chosen)};
+        })[0];
     if (form->rowDims > 1)
       result = tensor::ExpandShapeOp::create(builder, op.getLoc(), resultType,
                                              result, groups, sizes);
     op->getResult(0).replaceAllUsesWith(result);
     op->erase();
+    return success();
   }
 };
 } // namespace

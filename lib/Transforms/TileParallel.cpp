@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "gate/Transforms/Passes.h"
+#include "gate/Transforms/Schedule.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -67,27 +68,71 @@ struct TileParallel : gate::impl::TileParallelBase<TileParallel> {
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {
-      if (!op->getParentOfType<LoopLikeOpInterface>() &&
-          op.hasPureTensorSemantics())
+      if (anchorKindOf(op))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
-    for (linalg::LinalgOp op : ops) {
-      SmallVector<int64_t> tiles = chooseTiles(op, tileElements);
-      if (tiles.empty())
-        continue;
-      rewriter.setInsertionPoint(op);
-      scf::SCFTilingOptions options;
-      options.setTileSizes(getAsIndexOpFoldResult(&getContext(), tiles));
-      options.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
-      FailureOr<scf::SCFTilingResult> result = scf::tileUsingSCF(
-          rewriter, cast<TilingInterface>(op.getOperation()), options);
-      if (failed(result)) {
-        op.emitError("cannot be tiled");
+    for (linalg::LinalgOp op : ops)
+      if (failed(rewrite(rewriter, op)))
         return signalPassFailure();
-      }
-      rewriter.replaceOp(op, result->replacements);
-    }
+  }
+
+  LogicalResult rewrite(IRRewriter &rewriter, linalg::LinalgOp op) {
+    FailureOr<ScheduleAttr> schedule = scheduleOf(op, AnchorKind::Loops);
+    if (failed(schedule))
+      return failure();
+    op->removeAttr(scheduleAttrName);
+    if (llvm::all_of(schedule->getCases(), [&](ScheduleCaseAttr chosen) {
+          return chooseTiles(op, *chosen.getNumber("tile_elements")).empty();
+        }))
+      return success();
+    rewriter.setInsertionPoint(op);
+    // Only a guard that is tested at run time needs the sizes as values.
+    SmallVector<Range> ranges;
+    if (schedule->getCases().size() > 1)
+      ranges = op.createLoopRanges(rewriter, op.getLoc());
+    auto sizeOf = [&](StringRef role) {
+      unsigned loop;
+      bool isLoop = role.consume_front("loop") && !role.getAsInteger(10, loop);
+      return isLoop && loop < ranges.size() ? ranges[loop].size
+                                            : OpFoldResult();
+    };
+    bool isTiled = true;
+    SmallVector<Value> results = buildCases(
+        rewriter, op, *schedule, sizeOf,
+        [&](OpBuilder &builder, ScheduleCaseAttr chosen) {
+          OpBuilder::InsertionGuard guard(rewriter);
+          rewriter.setInsertionPoint(builder.getInsertionBlock(),
+                                     builder.getInsertionPoint());
+          FailureOr<SmallVector<Value>> made = tile(rewriter, op, chosen);
+          isTiled &= succeeded(made);
+          return succeeded(made) ? *made : SmallVector<Value>(op->getResults());
+        });
+    if (!isTiled)
+      return op.emitError("cannot be tiled");
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+
+  /// Tiles a copy of `op` at the rewriter.
+  static FailureOr<SmallVector<Value>>
+  tile(IRRewriter &rewriter, linalg::LinalgOp op, ScheduleCaseAttr chosen) {
+    SmallVector<int64_t> tiles =
+        chooseTiles(op, *chosen.getNumber("tile_elements"));
+    auto copy = cast<linalg::LinalgOp>(rewriter.clone(*op));
+    if (tiles.empty())
+      return SmallVector<Value>(copy->getResults());
+    rewriter.setInsertionPoint(copy);
+    scf::SCFTilingOptions options;
+    options.setTileSizes(getAsIndexOpFoldResult(rewriter.getContext(), tiles));
+    options.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
+    FailureOr<scf::SCFTilingResult> result = scf::tileUsingSCF(
+        rewriter, cast<TilingInterface>(copy.getOperation()), options);
+    if (failed(result))
+      return failure();
+    recordSchedule(result->loops.front(), chosen);
+    rewriter.eraseOp(copy);
+    return llvm::to_vector(result->replacements);
   }
 };
 } // namespace

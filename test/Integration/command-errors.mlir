@@ -18,7 +18,7 @@
 // EMIT: error: unknown --emit=exe; expects llvm, obj, ptx, cubin or mlir:<stage>
 
 // RUN: not gatec compile program.mlir --print-ir-after=model,first 2>&1 | FileCheck %s --check-prefix=PRINT
-// PRINT: error: --print-ir-after: unknown stage 'first'; expects one of model, tile, cpu, llvm
+// PRINT: error: --print-ir-after: unknown stage 'first'; expects one of model, tile, cpu, block, cuda, llvm
 
 // RUN: not gatec compile program.mlir --prefix=1st 2>&1 | FileCheck %s --check-prefix=PREFIX
 // RUN: not gatec compile program.mlir -o lib1st.so 2>&1 | FileCheck %s --check-prefix=PREFIX
@@ -59,6 +59,18 @@
 // RUN: not gatec bench program.mlir --threads=-1 2>&1 | FileCheck %s --check-prefix=REPEATS
 // REPEATS: error: expects at least one repeat and no negative threads
 
+// A schedule: the file, the entry, what is expected; each command reads it.
+// RUN: not gatec compile program.mlir --schedule=missing.json 2>&1 | FileCheck %s --check-prefix=SCHEDULE
+// SCHEDULE: error: schedule: cannot open input file 'missing.json': No such file or directory; --schedule names a file
+// RUN: not gatec run program.mlir --schedule=unused.json 2>&1 | FileCheck %s --check-prefix=UNUSED
+// RUN: not gatec verify program.mlir --schedule=unused.json 2>&1 | FileCheck %s --check-prefix=UNUSED
+// RUN: not gatec bench program.mlir --schedule=unused.json 2>&1 | FileCheck %s --check-prefix=UNUSED
+// UNUSED: error: unused.json: entry 1: matches no op; the ops that can be scheduled follow
+// UNUSED: program.mlir:2:8: note: linalg.generic (loops) with loop0 known at the call, loop1 8
+// RUN: not gatec compile program.mlir --schedule=unfit.json 2>&1 | FileCheck %s --check-prefix=UNFIT
+// UNFIT:      program.mlir:2:8: error: unfit.json: entry 1: expects tile_elements to be a number of at least 1, got 0
+// UNFIT-NEXT:   %y = gate.glu
+
 // An error in the program shows its line.
 // RUN: not gatec compile types.mlir 2>&1 | FileCheck %s --check-prefix=LINE
 // LINE:      types.mlir:2:8: error: 'gate.glu' op expects gate element type to match value element type, but got 'f16' and 'f32'
@@ -72,6 +84,10 @@
 // RUN: ls | FileCheck %s --check-prefix=NOTHING --allow-empty
 // NOTHING-NOT: .so
 
+//--- unused.json
+[{"op": "scan", "choice": {"chunk": 32}}]
+//--- unfit.json
+[{"op": "loops", "choice": {"tile_elements": 0}}]
 //--- program.mlir
 func.func @gating(%x: tensor<?x8xf32> {gate.name = "x", gate.dims = ["N", ""]}) -> (tensor<?x8xf32> {gate.name = "y", gate.dims = ["N", ""]}) {
   %y = gate.glu %x, %x {activation = #gate.activation<silu>} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>

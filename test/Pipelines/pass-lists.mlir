@@ -37,6 +37,7 @@
 // TILE:      gate-fuse-elementwise
 // TILE:      canonicalize{
 // TILE:      cse
+// TILE:      gate-select-schedules{{.*}}target=cpu
 // TILE:      gate-chunk-scans
 // TILE:      gate-pack-products{{.*}}pairs=true
 // TILE:      gate-tile-parallel
@@ -57,7 +58,7 @@
 // CPU:      gate-outline-parallel
 // CPU:      gate-convert-linalg-to-vector{pairs=false registers=16 vector-bits=256}
 // CPU:      gate-prefetch-tiles
-// CPU:      gate-expand-math{scale-instruction=false}
+// CPU:      gate-expand-math{{.*}}scale-instruction=false}
 // CPU:      cse
 
 // REFERENCE:      gate-expand-meaning

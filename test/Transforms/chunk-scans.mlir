@@ -1,5 +1,4 @@
 // RUN: gate-opt --gate-chunk-scans --canonicalize --split-input-file %s | FileCheck %s --implicit-check-not=gate.linear_scan
-// RUN: gate-opt --gate-chunk-scans=chunk-size=16 --canonicalize --split-input-file %s | FileCheck %s --check-prefix=SIXTEEN
 
 // Whole chunks only: no rest.
 // CHECK-LABEL: func.func @whole_chunks(
@@ -12,9 +11,6 @@
 // CHECK:           scf.forall.in_parallel
 // CHECK:             tensor.parallel_insert_slice {{.*}} into %{{.*}}[%[[B]], 0, %[[H]], 0]
 // CHECK:             tensor.parallel_insert_slice {{.*}} into %{{.*}}[%[[B]], %[[H]], 0, 0]
-// SIXTEEN-LABEL: func.func @whole_chunks(
-// SIXTEEN-DAG:     %[[C:.*]] = arith.constant 16 : index
-// SIXTEEN:         scf.for %{{.*}} = %{{.*}} to %{{.*}} step %[[C]] iter_args({{.*}}) -> (tensor<128x16xf32>, tensor<16x16xf32>)
 func.func @whole_chunks(%q: tensor<2x128x3x16xf32>, %g: tensor<2x128x3x16xf32>, %s: tensor<2x3x16x16xf32>)
     -> (tensor<2x128x3x16xf32>, tensor<2x3x16x16xf32>) {
   %o, %last = gate.linear_scan %q, %q, %q decay(%g) initial(%s)

@@ -1,4 +1,4 @@
-// RUN: gate-opt --gate-pack-products=row-block=48 --split-input-file %s | FileCheck %s
+// RUN: gate-opt --gate-pack-products --split-input-file %s | FileCheck %s
 
 // Many rows: the right side goes to panels, row blocks run in parallel.
 // CHECK-LABEL: func.func @packed(
@@ -15,7 +15,8 @@
 // CHECK-NOT:     scf.if
 // CHECK:         return %[[R]]
 func.func @packed(%a: tensor<96x1024xf32>, %b: tensor<1024x128xf32>, %c: tensor<96x128xf32>) -> tensor<96x128xf32> {
-  %r = linalg.matmul ins(%a, %b : tensor<96x1024xf32>, tensor<1024x128xf32>) outs(%c : tensor<96x128xf32>) -> tensor<96x128xf32>
+  %r = linalg.matmul {gate.schedule = #gate.schedule<{rows = 48}>}
+    ins(%a, %b : tensor<96x1024xf32>, tensor<1024x128xf32>) outs(%c : tensor<96x128xf32>) -> tensor<96x128xf32>
   return %r : tensor<96x128xf32>
 }
 

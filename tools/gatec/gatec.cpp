@@ -69,6 +69,11 @@ cl::opt<std::string> emit("emit",
 cl::opt<std::string>
     embed("embed", cl::desc("Bake the parameters of a safetensors file in"),
           ALL);
+cl::opt<std::string>
+    schedule("schedule",
+             cl::desc("File of choices that take the place of the compiler's: "
+                      "docs/Schedules.md"),
+             cl::value_desc("file.json"), ALL);
 cl::opt<bool> debug("g", cl::desc("Keep line tables of the source file"),
                     cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string>
@@ -115,6 +120,7 @@ static gate::CompileOptions compileOptions() {
   options.input = input;
   options.target = target;
   options.embed = embed;
+  options.schedule = schedule;
   options.debug = debug;
   options.linker = linker;
   options.saveTemps = saveTemps;

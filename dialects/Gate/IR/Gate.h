@@ -34,6 +34,9 @@ using mlir::FailureOr;
 using mlir::OpBuilder;
 using mlir::Value;
 
+/// Attribute of an op with its schedule.
+inline constexpr llvm::StringLiteral scheduleAttrName = "gate.schedule";
+
 /// What an op costs at given sizes. FLOPs count a fused multiply-add as two;
 /// bytes are the least that must move: each operand read once, each result
 /// written once.

@@ -186,5 +186,9 @@ LogicalResult GateDialect::verifyOperationAttribute(Operation *op,
     if (!isa<FunctionOpInterface>(op))
       return op->emitError() << "expects gate.time on a function";
   }
+  if (key == scheduleAttrName && !isa<ScheduleAttr>(attribute.getValue()))
+    return op->emitError() << "expects " << key
+                           << " to be a #gate.schedule<...>, got "
+                           << attribute.getValue();
   return success();
 }

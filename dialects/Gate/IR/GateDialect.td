@@ -21,7 +21,7 @@ def Gate_Dialect : Dialect {
     what the compiler needs to know; everything else is `linalg`, `tensor`,
     `arith` and `math`.
 
-    Attributes on functions, their arguments and results:
+    Attributes on functions, their arguments and results, and on ops:
 
     | attribute | on | meaning |
     |---|---|---|
@@ -29,6 +29,7 @@ def Gate_Dialect : Dialect {
     | `gate.name = "ids"` | argument, result | its name in headers and messages |
     | `gate.dims = ["B", "T"]` | argument, result | a name per dim ("" for none); equal names mean equal sizes |
     | `gate.parameter = "blocks.0.wq"` | argument | a parameter of the model |
+    | `gate.schedule = #gate.schedule<...>` | op | how it is tiled; on loops of a tile program, how they were made |
     | `gate.state = "block0"` | argument, result | a state carried from call to call; argument and result of one name belong together |
     | `gate.is_prepared`, `gate.prepared`, `gate.preparation`, `gate.prepared_bytes` | argument, result, function | written by `gate-split-prepare`, not by users |
   }];

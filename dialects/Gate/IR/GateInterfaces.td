@@ -93,7 +93,41 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
          "::mlir::ValueRange":$inputs, "::mlir::ValueRange":$outputs,
          "::mlir::ValueRange":$states)>,
     InterfaceMethod<"Tokens per chunk that the op prefers at its widths.",
-    "int64_t", "getPreferredChunk", (ins)>
+    "int64_t", "getPreferredChunk", (ins)>,
+    InterfaceMethod<[{
+      Whether what a run of tokens does to the states can be summarized without
+      knowing the states before it, so that time can be split: the four methods
+      below are then defined.
+    }],
+    "bool", "canCombineStates", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<[{
+      Types of the tiles that summarize a run of tokens for one independent
+      index.
+    }],
+    "::llvm::SmallVector<::mlir::RankedTensorType>", "getSummaryTypes", (ins),
+    [{}], [{ return {}; }]>,
+    InterfaceMethod<"Builds the summary of no token in the tiles `rooms`.",
+    "::llvm::SmallVector<::mlir::Value>", "buildEmptySummary",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "::mlir::ValueRange":$rooms), [{}],
+    [{ llvm_unreachable("the op's states cannot be combined"); }]>,
+    InterfaceMethod<[{
+      Builds, from input tiles with a static number of rows and the summary of
+      the tokens before them, the summary of both: what `buildChunk` does to the
+      states and no more. Inputs are those of `buildInputTiles`.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "buildChunkState",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "::mlir::ValueRange":$inputs, "::mlir::ValueRange":$summary), [{}],
+    [{ llvm_unreachable("the op's states cannot be combined"); }]>,
+    InterfaceMethod<[{
+      Builds the states after a run of tokens from those before it, which it
+      may overwrite, and the run's summary.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "combineStates",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "::mlir::ValueRange":$states, "::mlir::ValueRange":$summary), [{}],
+    [{ llvm_unreachable("the op's states cannot be combined"); }]>
   ];
 }
 

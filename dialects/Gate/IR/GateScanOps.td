@@ -73,7 +73,10 @@ def Gate_YieldOp : Op<Gate_Dialect, "yield", [
 }
 
 def Gate_LinearScanOp : Gate_Op<"linear_scan", [
-    AttrSizedOperandSegments, DeclareOpInterfaceMethods<ChunkOpInterface>]> {
+    AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<ChunkOpInterface, [
+      "canCombineStates", "getSummaryTypes", "buildEmptySummary",
+      "buildChunkState", "combineStates"]>]> {
   let summary = "Recurrence linear in a matrix state";
   let description = [{
     Per batch element and head, with `S : [K, V]` starting at `initial` or 0,

@@ -44,6 +44,8 @@ struct CompileOptions {
   Path path = Path::Fast;
   /// Safetensors file with the parameters to embed; empty for none.
   std::string embed;
+  /// File of schedules that take the place of the table's; empty for none.
+  std::string schedule;
   /// Keep line tables that point to the user's file.
   bool debug = false;
   /// Program to link with; empty for LLD in this process.

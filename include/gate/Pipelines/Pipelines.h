@@ -30,7 +30,7 @@ struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
                      llvm::cl::init(false)};
 };
 
-/// What the schedule of the tile stage takes from the machine's description.
+/// What the tile stage takes from the machine's description and from users.
 struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
   Option<bool> pairs{*this, "pairs",
                      llvm::cl::desc("Pack bf16 in pairs of reduction steps"),
@@ -42,6 +42,10 @@ struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
       *this, "prepare",
       llvm::cl::desc("Let callers have what only parameters decide prepared"),
       llvm::cl::init(true)};
+  Option<std::string> schedule{
+      *this, "schedule",
+      llvm::cl::desc("File with choices that take the place of the table's"),
+      llvm::cl::init("")};
 };
 
 /// Options of the reference path.

@@ -17,15 +17,22 @@ def ChunkScans : Pass<"gate-chunk-scans", "::mlir::func::FuncOp"> {
   let description = [{
     Every op with the chunk interface becomes an `scf.forall` over its
     independent dims, with the state as a loop value of an `scf.for` over chunks
-    of `chunk-size` tokens. Tokens that do not fill a chunk are padded in tiles.
+    of `chunk` tokens. Tokens that do not fill a chunk are padded in tiles.
+
+    With `segment`, an op whose states can be combined is split in time as well:
+    an `scf.forall` over independent dims and segments summarizes what each
+    segment does to the states, one over independent dims makes the state before
+    each segment of that, in order, and a third runs the segments from there.
+    Other ops are left whole, with a missed remark.
+
+    Obeys the schedule of an op (`gate.schedule`: `chunk`, `segment`,
+    `few_tokens`), or the table's where it has none, and records it on the loops.
 
     Precondition: gate ops on tensors. Postcondition: no op with the chunk
     interface. Changes rounding: sums over tokens are reassociated.
   }];
-  let options = [
-    Option<"chunkSize", "chunk-size", "int64_t", "0",
-           "Tokens per chunk, a multiple of 16; 0 lets each op choose">];
   let dependentDialects = [
+    "::gate::GateDialect",
     "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
     "::mlir::math::MathDialect", "::mlir::affine::AffineDialect"];
@@ -110,24 +117,21 @@ def FuseElementwise : Pass<"gate-fuse-elementwise", "::mlir::func::FuncOp"> {
 def PackProducts : Pass<"gate-pack-products", "::mlir::func::FuncOp"> {
   let summary = "Tile products for threads and caches and pack their right side";
   let description = [{
-    Every contraction outside of loops becomes an `scf.forall` over row blocks;
-    inside, an `scf.for` over blocks of the reduction and over panels of
-    `panel-width` columns of the right side, which is copied to panels first.
-    With fewer than `min-rows` rows (a run-time test when the number of rows is
-    dynamic) each task reads its columns once, in panels of its own. Sums run
-    over the reduction in one order whatever the number of rows.
+    Obeys the schedule of every contraction outside of loops that is a product
+    of two matrices (`gate.schedule`), or the table's where it has none, and
+    records it on the loops. In form `packed` it becomes an `scf.forall` over
+    blocks of `rows`; inside, an `scf.for` over blocks of `depth` reduction
+    steps and over panels of `panel` columns of the right side, which is copied
+    to panels first. In form `few_rows` each task reads its columns once, in
+    panels of its own. Guards on sizes that are not constants become tests at
+    run time. Sums run over the reduction in one order whatever is chosen.
   }];
   let options = [
-    Option<"panelWidth", "panel-width", "int64_t", "64", "Columns of a panel">,
-    Option<"rowBlock", "row-block", "int64_t", "64", "Rows per parallel task">,
-    Option<"depthBlock", "depth-block", "int64_t", "512",
-           "Reduction steps between passes over the result">,
-    Option<"minRows", "min-rows", "int64_t", "12",
-           "Rows from which packing pays">,
     Option<"pairs", "pairs", "bool", "false",
            "Put neighbouring reduction steps of bf16 side by side in panels, "
            "for machines that multiply and add pairs">];
   let dependentDialects = [
+    "::gate::GateDialect",
     "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
     "::mlir::affine::AffineDialect"];
@@ -172,6 +176,30 @@ def RefineShapes : Pass<"gate-refine-shapes", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def SelectSchedules : Pass<"gate-select-schedules", "::mlir::ModuleOp"> {
+  let summary = "Choose how every op is tiled";
+  let description = [{
+    Writes attribute `gate.schedule` on every op that a later pass tiles: ops
+    with the chunk interface, products of matrices and other linalg, outside of
+    loops. It comes from the table in `lib/Transforms/ScheduleTable.cpp`, by the
+    kind of op, its static sizes and the machine; ops that are tiled elsewhere
+    for a machine have no row. An op that has the attribute
+    keeps it. The entries of `file` change the choice for ops that they match,
+    with or without attribute: docs/Schedules.md has the form. An entry that
+    matches no op, or says what the op cannot do, is an error.
+
+    Changes nothing but attributes.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"cpu\"",
+           "Machine by the name that the table has for it">,
+    Option<"file", "file", "std::string", "\"\"",
+           "File with choices that take the place of the table's">];
+  let dependentDialects = [
+    "::gate::GateDialect", "::mlir::arith::ArithDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 def SplitPrepare : Pass<"gate-split-prepare", "::mlir::ModuleOp"> {
   let summary = "Let what only parameters decide be computed once, before calls";
   let description = [{
@@ -207,12 +235,11 @@ def TileParallel : Pass<"gate-tile-parallel", "::mlir::func::FuncOp"> {
   let summary = "Tile linalg ops outside of loops for threads";
   let description = [{
     Every linalg op at function level becomes an `scf.forall` over blocks of its
-    outermost parallel dims of about `tile-elements` elements.
+    outermost parallel dims of about `tile_elements` elements, which its
+    schedule says (`gate.schedule`), or the table where it has none.
   }];
-  let options = [
-    Option<"tileElements", "tile-elements", "int64_t", "16384",
-           "Iterations per task">];
   let dependentDialects = [
+    "::gate::GateDialect",
     "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect"];
 }
