@@ -67,6 +67,8 @@ private:
                    OpFoldResult count);
   Values buildBody(TensorBuilder &b, ValueRange parallel, Values tiles,
                    const Span &span);
+  Values buildDense(TensorBuilder &b, ValueRange parallel, Values tiles,
+                    const Span &span);
   /// Tokens [position, position + size) in scan order on the tiles of one
   /// parallel index: outputs of the span's tokens, then states.
   Values buildTokens(TensorBuilder &b, ValueRange parallel, Values tiles,
@@ -101,6 +103,8 @@ private:
   /// the last full chunk are done one by one; segments of 0 leave time whole.
   ScheduleCaseAttr made;
   int64_t chunk = 1, segment = 0, fewTokens = 0;
+  /// Chunks as products of whole tiles.
+  bool dense = false;
   Sizes parallelSizes;
   OpFoldResult time;
   /// Results that the loops carry: outputs that are used, and all states.
@@ -239,6 +243,49 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
   return next;
 }
 
+/// Chunks as they lie in memory; the last one has fewer rows.
+Values ScanChunker::buildDense(TensorBuilder &b, ValueRange parallel,
+                               Values tiles, const Span &span) {
+  AffineExpr d0, d1;
+  bindDims(b.builder.getContext(), d0, d1);
+  OpFoldResult end = combine(b, span.begin, span.size, 1);
+  std::optional<int64_t> tokens = getConstantIntValue(span.size);
+  AffineMap sizeMap =
+      AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(chunk), d0 - d1},
+                     b.builder.getContext());
+  loop(b, asValue(b, span.begin), asValue(b, end), chunk, tiles,
+       [&](TensorBuilder &s, Value position, Values in) {
+         OpFoldResult size = s.builder.getIndexAttr(chunk);
+         if (!tokens || *tokens % chunk != 0)
+           size = affine::AffineMinOp::create(
+                      s.builder, s.loc, sizeMap,
+                      ValueRange{asValue(s, end), position})
+                      .getResult();
+         OpFoldResult offset = position;
+         if (op.isReverse())
+           offset = combine(s, combine(s, time, position, -1), size, -1);
+         Values states(ArrayRef<Value>(in).drop_front(carriedOutputs));
+         Values results = op.buildDenseChunk(s.builder, s.loc, parallel, offset,
+                                             size, states);
+         // Outputs are rows of the span's own tensor.
+         OpFoldResult row = combine(s, offset, span.firstRow, -1);
+         Values next;
+         for (auto [place, i] : llvm::enumerate(carried)) {
+           if (i >= op.getNumChunkOutputs()) {
+             next.push_back(results[i]);
+             continue;
+           }
+           Sizes sizes = s.sizes(in[place]);
+           Sizes offsets(sizes.size(), s.builder.getIndexAttr(0));
+           offsets[0] = row;
+           sizes[0] = size;
+           next.push_back(s.insert(results[i], in[place], offsets, sizes));
+         }
+         return next;
+       });
+  return tiles;
+}
+
 Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
                               Values tiles, const Span &span) {
   std::optional<int64_t> tokens = getConstantIntValue(span.size);
@@ -251,6 +298,8 @@ Values ScanChunker::buildBody(TensorBuilder &b, ValueRange parallel,
                           b.builder.getIndexAttr(1), 1, span);
     return tiles;
   }
+  if (dense)
+    return buildDense(b, parallel, tiles, span);
   AffineExpr d0, d1;
   bindDims(b.builder.getContext(), d0, d1);
   OpFoldResult full =
@@ -619,7 +668,10 @@ Values ScanChunker::rewriteCase(TensorBuilder &b, Values results,
   chunk = *chosen.getNumber("chunk");
   segment = *chosen.getNumber("segment");
   fewTokens = *chosen.getNumber("few_tokens");
-  if (!op.canCombineStates())
+  dense = chosen.getText("form") == StringRef("dense") && chunk > 1 &&
+          op.hasDenseChunk();
+  // The dense form has no summary of its own yet.
+  if (!op.canCombineStates() || dense)
     segment = 0;
   std::optional<int64_t> tokens = getConstantIntValue(time);
   results = segment == 0 || (tokens && *tokens <= segment)

@@ -151,7 +151,8 @@ static constexpr int64_t mostChunk = 512;
 
 /// Which choices there are, as "chunk, segment and few_tokens".
 static ArrayRef<StringLiteral> choicesOf(AnchorKind kind) {
-  static constexpr StringLiteral scan[] = {"chunk", "segment", "few_tokens"};
+  static constexpr StringLiteral scan[] = {"chunk", "segment", "few_tokens",
+                                           "form"};
   static constexpr StringLiteral product[] = {"form", "panel", "rows", "depth"};
   static constexpr StringLiteral loops[] = {"tile_elements"};
   switch (kind) {
@@ -178,10 +179,11 @@ verifyChoices(AnchorKind kind, ScheduleCaseAttr made,
                          << llvm::join(choicesOf(kind), ", ");
     if (name == "form") {
       std::optional<StringRef> form = made.getText(name);
-      if (form != StringRef("packed") && form != StringRef("few_rows"))
-        return emitError() << "expects form to be \"packed\" or \"few_rows\", "
-                              "got "
-                           << entry.getValue();
+      StringRef one = kind == AnchorKind::Scan ? "rows" : "packed";
+      StringRef other = kind == AnchorKind::Scan ? "dense" : "few_rows";
+      if (form != one && form != other)
+        return emitError() << "expects form to be \"" << one << "\" or \""
+                           << other << "\", got " << entry.getValue();
       continue;
     }
     std::optional<int64_t> number = made.getNumber(name);

@@ -108,15 +108,17 @@ static constexpr Row table[] = {
      Need::Nothing,
      {{nullptr, Comparison::lt, 0, {{"tile_elements", 16384}}}}},
 
-    // Nothing measured yet: chunks as on a CPU, time whole. gate-form-kernels
-    // tiles the rest.
+    // Tensor cores take whole tiles. gate-form-kernels tiles the rest.
     {"gpu",
      AnchorKind::Scan,
      Need::Nothing,
      {{nullptr,
        Comparison::lt,
        0,
-       {{"chunk", preferred}, {"segment", 0}, {"few_tokens", 6}}}}},
+       {{"chunk", preferred},
+        {"segment", 0},
+        {"few_tokens", 6},
+        {"form", 0, "dense"}}}}},
 };
 
 ArrayRef<TargetDescription> gate::targetDescriptions() { return targets; }

@@ -94,6 +94,19 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
          "::mlir::ValueRange":$states)>,
     InterfaceMethod<"Tokens per chunk that the op prefers at its widths.",
     "int64_t", "getPreferredChunk", (ins)>,
+    InterfaceMethod<"Whether the op has the dense form of a chunk.",
+    "bool", "hasDenseChunk", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<[{
+      Builds a chunk for machines that multiply whole tiles: from the tokens
+      [offset, offset + size) of one independent index, in the order of memory
+      and with `size` rows (known only at run time or not), and the states before
+      them, to the output tiles in the types of the results and the states after.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "buildDenseChunk",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "::mlir::ValueRange":$parallel, "::mlir::OpFoldResult":$offset,
+         "::mlir::OpFoldResult":$size, "::mlir::ValueRange":$states), [{}],
+    [{ llvm_unreachable("the op has no dense chunk"); }]>,
     InterfaceMethod<[{
       Whether what a run of tokens does to the states can be summarized without
       knowing the states before it, so that time can be split: the four methods

@@ -76,7 +76,7 @@ def Gate_LinearScanOp : Gate_Op<"linear_scan", [
     AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<ChunkOpInterface, [
       "canCombineStates", "getSummaryTypes", "buildEmptySummary",
-      "buildChunkState", "combineStates"]>]> {
+      "buildChunkState", "combineStates", "hasDenseChunk", "buildDenseChunk"]>]> {
   let summary = "Recurrence linear in a matrix state";
   let description = [{
     Per batch element and head, with `S : [K, V]` starting at `initial` or 0,

@@ -70,6 +70,9 @@ private:
   mlir::OpBuilder b;
   mlir::Location loc = loop.getLoc();
   llvm::DenseMap<mlir::Value, mlir::Value> vectors;
+  /// Sizes of the tiles that choices give.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult>>
+      chosenSizes;
   /// Loops and choices that others stand for.
   llvm::SmallVector<mlir::Operation *> replaced;
 };

@@ -463,6 +463,17 @@ LogicalResult Distributor::distribute(Operation *op) {
     return distributeLoop(loop);
   if (auto choice = dyn_cast<scf::IfOp>(op))
     return distributeChoice(choice);
+  if (auto extract = dyn_cast<vector::ExtractOp>(op);
+      extract && extract.getSourceVectorType().getNumElements() == 1 &&
+      !isa<VectorType>(extract.getType())) {
+    // Every thread holds it.
+    Value source = get(extract.getSource(), layouts.of(extract.getSource()));
+    if (!source)
+      return failure();
+    extract.getResult().replaceAllUsesWith(
+        vector::ExtractOp::create(b, loc, source, 0));
+    return success();
+  }
   auto isVector = [](Type type) { return isa<VectorType>(type); };
   if (llvm::none_of(op->getOperandTypes(), isVector) &&
       llvm::none_of(op->getResultTypes(), isVector))

@@ -43,20 +43,19 @@ Value BlockVectorizer::zeroIndex() {
 }
 
 FailureOr<Shape> BlockVectorizer::paddedShape(Value tile) {
+  if (Value known = vectors.lookup(tile))
+    return Shape(cast<VectorType>(known.getType()).getShape());
   Shape shape;
   auto type = cast<ShapedType>(tile.getType());
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    int64_t size = type.getDimSize(dim);
-    if (type.isDynamicDim(dim)) {
-      FailureOr<int64_t> bound = ValueBoundsConstraintSet::computeConstantBound(
-          presburger::BoundType::UB, {tile, dim}, nullptr, /*closedUB=*/true);
-      if (failed(bound))
-        return emitError(tile.getLoc())
-               << "cannot bound dim " << dim << " of the tile " << type
-               << " of a GPU kernel by a constant";
-      size = *bound;
-    }
-    shape.push_back(size <= 1 ? 1 : llvm::PowerOf2Ceil(size));
+    OpFoldResult size = sizeOf(tile, dim);
+    FailureOr<int64_t> bound = ValueBoundsConstraintSet::computeConstantBound(
+        presburger::BoundType::UB, size, nullptr, /*closedUB=*/true);
+    if (failed(bound))
+      return emitError(tile.getLoc())
+             << "cannot bound dim " << dim << " of the tile " << type
+             << " of a GPU kernel by a constant";
+    shape.push_back(*bound <= 1 ? 1 : llvm::PowerOf2Ceil(*bound));
   }
   return shape;
 }
@@ -74,6 +73,15 @@ OpFoldResult BlockVectorizer::sizeOf(Value tile, int64_t dim) {
     return sizeOf(nested.getTiedLoopInit(cast<OpResult>(tile))->get(), dim);
   if (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(owner))
     return sizeOf(insert.getDest(), dim);
+  // Both sides of a choice make tiles of one size, which comes from outside.
+  if (auto choice = dyn_cast_or_null<scf::IfOp>(owner)) {
+    auto known = chosenSizes.find(tile);
+    if (known != chosenSizes.end())
+      return known->second[dim];
+    return sizeOf(choice.thenYield().getOperand(
+                      cast<OpResult>(tile).getResultNumber()),
+                  dim);
+  }
   if (auto op = dyn_cast_or_null<linalg::LinalgOp>(owner))
     return sizeOf(op.getTiedOpOperand(cast<OpResult>(tile))->get(), dim);
   if (auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(owner)) {
@@ -465,6 +473,11 @@ LogicalResult BlockVectorizer::vectorizeSlice(tensor::ExtractSliceOp op) {
 }
 
 LogicalResult BlockVectorizer::writeResult(tensor::ParallelInsertSliceOp op) {
+  // Memory that a loop or an insertion has written in parts is in its place.
+  if (!vectors.contains(op.getSource()) &&
+      isa_and_nonnull<scf::ForOp, scf::IfOp, tensor::InsertSliceOp>(
+          op.getSource().getDefiningOp()))
+    return success();
   b.setInsertionPoint(loop.getTerminator());
   loc = op.getLoc();
   FailureOr<Value> value = vectorOf(op.getSource());
@@ -662,11 +675,21 @@ LogicalResult BlockVectorizer::vectorizeElement(tensor::ExtractOp op) {
 LogicalResult BlockVectorizer::run() {
   Block *body = loop.getBody();
   // Sizes first: no tile is left to ask for them.
+  body->walk([&](scf::IfOp op) {
+    b.setInsertionPoint(op);
+    for (Value result : op.getResults())
+      if (auto type = dyn_cast<RankedTensorType>(result.getType())) {
+        SmallVector<OpFoldResult> sizes;
+        for (int64_t dim = 0; dim < type.getRank(); ++dim)
+          sizes.push_back(sizeOf(result, dim));
+        chosenSizes[result] = sizes;
+      }
+  });
   body->walk([&](tensor::DimOp op) {
     std::optional<int64_t> dim = op.getConstantIndex();
-    if (!dim ||
-        !isa_and_nonnull<linalg::LinalgOp, tensor::ExtractSliceOp,
-                         tensor::EmptyOp>(op.getSource().getDefiningOp()))
+    if (!dim || !isa_and_nonnull<linalg::LinalgOp, tensor::ExtractSliceOp,
+                                 tensor::EmptyOp, scf::IfOp, scf::ForOp>(
+                    op.getSource().getDefiningOp()))
       return;
     b.setInsertionPoint(op);
     OpFoldResult size = sizeOf(op.getSource(), *dim);
