@@ -208,7 +208,10 @@ LinearLayout BlockLayouts::of(Value value) {
     return known->second;
   Operation *op = value.getDefiningOp();
   LinearLayout layout;
-  if (!op || isa<scf::ForOp, scf::IfOp>(op)) {
+  if (auto loop = dyn_cast_or_null<scf::ForOp>(op)) {
+    // As the loop carries it.
+    layout = of(loop.getTiedLoopRegionIterArg(llvm::cast<OpResult>(value)));
+  } else if (!op || isa<scf::IfOp>(op)) {
     layout = demandFor(value).layout;
   } else if (auto product = dyn_cast<vector::ContractionOp>(op)) {
     layout = productLayouts(product, warps).result;

@@ -73,6 +73,7 @@ LogicalResult Distributor::multiply(vector::ContractionOp op) {
     rightWords = words(right);
   }
   Values sums = split(acc);
+  Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
   auto resultType = LLVM::LLVMStructType::getLiteral(
       b.getContext(), SmallVector<Type>(4, b.getF32Type()));
   // Words of a fragment: 4 of the left side, 2 of the right.
@@ -105,12 +106,18 @@ LogicalResult Distributor::multiply(vector::ContractionOp op) {
         int64_t i = 4 * (row * depths + depth);
         int64_t j = 2 * (column * depths + depth);
         Values a = operand(leftWords, i, 4), c = operand(rightWords, j, 2);
-        if (isWide) {
-          // The small ones first.
-          product(operand(leftRest, i, 4), c, d);
-          product(a, operand(rightRest, j, 2), d);
+        if (!isWide) {
+          product(a, c, d);
+          continue;
         }
-        product(a, c, d);
+        // The small ones first; tensor cores cut what they add, so that long
+        // sums are added outside.
+        Values part(4, zero);
+        product(operand(leftRest, i, 4), c, part);
+        product(a, operand(rightRest, j, 2), part);
+        product(a, c, part);
+        for (auto [sum, term] : llvm::zip(d, part))
+          sum = arith::AddFOp::create(b, loc, sum, term);
       }
       std::copy(d.begin(), d.end(), sums.begin() + first);
     }

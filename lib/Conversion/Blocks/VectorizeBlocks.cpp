@@ -78,9 +78,9 @@ OpFoldResult BlockVectorizer::sizeOf(Value tile, int64_t dim) {
     auto known = chosenSizes.find(tile);
     if (known != chosenSizes.end())
       return known->second[dim];
-    return sizeOf(choice.thenYield().getOperand(
-                      cast<OpResult>(tile).getResultNumber()),
-                  dim);
+    return sizeOf(
+        choice.thenYield().getOperand(cast<OpResult>(tile).getResultNumber()),
+        dim);
   }
   if (auto op = dyn_cast_or_null<linalg::LinalgOp>(owner))
     return sizeOf(op.getTiedOpOperand(cast<OpResult>(tile))->get(), dim);
@@ -717,8 +717,7 @@ void BlockVectorizer::eraseTiles(Block *block) {
     for (Region &region : op.getRegions())
       for (Block &inner : region)
         eraseTiles(&inner);
-    if (isOpTriviallyDead(&op) ||
-        (isa<linalg::LinalgOp>(op) && op.use_empty()))
+    if (isOpTriviallyDead(&op) || (isa<linalg::LinalgOp>(op) && op.use_empty()))
       op.erase();
   }
 }
