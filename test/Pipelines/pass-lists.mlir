@@ -29,7 +29,7 @@
 // WRITTEN-NOT:  cse
 
 // No CSE after fusion: two tensors with equal contents have two lives.
-// TILE:      Pass Manager with 12 passes:
+// TILE:      Pass Manager with 13 passes:
 // TILE:      gate-decompose
 // TILE:      convert-elementwise-to-linalg
 // TILE:      canonicalize{
