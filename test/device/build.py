@@ -8,10 +8,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------=== #
-"""Needs the compiler, whose path is in the environment variable GATEC.
-
-    GATEC=build/bin/gatec build/venv/bin/python test/device/build.py
-"""
+"""Needs the compiler, whose path is in the environment variable GATEC."""
 
 from __future__ import annotations
 
@@ -139,13 +136,15 @@ class Builder:
 
 
 def message_of(log: str) -> str:
-    """The first error, without the place, and the note of a crash."""
+    """The first error, without the place, or what a crash says of itself."""
     for line in log.splitlines():
         match = re.search(r"\berror: (.*)", line)
         if match:
             return match[1]
-    lines = [line for line in log.splitlines() if line.strip()]
-    return " | ".join(lines[:3])[:400] or "no message"
+    for line in log.splitlines():
+        if line.startswith("LLVM ERROR: ") or "Assertion" in line:
+            return re.sub(r"0x[0-9a-f]+", "0x...", line)[:300]
+    return (log.strip().splitlines() or ["no message"])[0][:300]
 
 
 # ===----------------------------------------------------------------------=== #

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,7 +25,7 @@ import numpy as np
 import scans
 import test_goldens
 import test_laws
-from programs import Program, Tensor, op
+from programs import Program, Tensor, op, wide
 from scans import Scan
 
 TYPES = ("f32", "bf16", "f16")
@@ -358,7 +359,7 @@ def kernel_case(
     kernel: Kernel, type: str, width: int | str, sizes: Mapping[str, int]
 ) -> Case:
     program = kernel.build(type, width)
-    label = "x".join(str(size) for size in sizes.values())
+    label = "x".join(str(size) for size in sizes.values()) or "static"
     name = f"{kernel.family}-{program.name}-{label}"
     specs = {}
     for tensor in program.inputs:
@@ -396,6 +397,173 @@ def widths() -> Iterator[Case]:
             continue
         more = {"tolerance": 1e-12, "relative": True}
         yield replace(case, rule="golden", more=more)
+
+
+# ===----------------------------------------------------------------------=== #
+# Products
+# ===----------------------------------------------------------------------=== #
+
+#: Rows, the width that is summed over, columns.
+PRODUCTS = (
+    (1, 1, 1), (3, 60, 63), (64, 64, 64), (100, 128, 60), (128, 1000, 64),
+    (65, 1024, 100), (256, 256, 256),
+)  # fmt: skip
+#: Rows of a product that knows only the rest.
+ROWS = (0, 1, 3, 64, 100, 257)
+
+
+def product_program(type: str, rows: int | str, depth: int, columns: int) -> Program:
+    """Sums in the wide type, results in the narrow one."""
+    x, w = Tensor("x", (rows, depth), type), Tensor("w", (depth, columns), type)
+    y = Tensor("y", (rows, columns), type)
+    sums = replace(y, type=wide(type)).mlir
+    size = "%n" if isinstance(rows, str) else ""
+    lines = [
+        f"  %c0 = arith.constant 0 : index\n  %n = tensor.dim %x, %c0 : {x.mlir}"
+        if size
+        else "",
+        f"""  %zero = arith.constant 0.0 : {wide(type)}
+  %room = tensor.empty({size}) : {sums}
+  %start = linalg.fill ins(%zero : {wide(type)}) outs(%room : {sums}) -> {sums}
+  %s = linalg.matmul ins(%x, %w : {x.mlir}, {w.mlir})
+    outs(%start : {sums}) -> {sums}""",
+        f"  %y = arith.truncf %s : {sums} to {y.mlir}"
+        if type != wide(type)
+        else f"  %y = tensor.cast %s : {sums} to {y.mlir}",
+    ]
+    name = f"product_{rows}x{depth}x{columns}_{type}"
+    return Program(name, (x, w), (y,), "\n".join(lines))
+
+
+def product_formula(a: Arithmetic, x: np.ndarray, w: np.ndarray) -> Arrays:
+    if a.dtype == np.float64:
+        return {"y": x @ w}
+    y = np.zeros((x.shape[0], w.shape[1]), a.dtype)
+    for k in range(x.shape[1]):
+        y += x[:, k, None] * w[k]
+    return {"y": y}
+
+
+def products() -> Iterator[Case]:
+    for type in TYPES:
+        for rows, depth, columns in PRODUCTS:
+
+            def build(type: str, width: int | str, sizes=(rows, depth, columns)):
+                return product_program(type, *sizes)
+
+            kernel = Kernel("product", "product", build, product_formula)
+            yield kernel_case(kernel, type, 0, {})
+        for depth, columns in ((64, 100), (1000, 64)):
+
+            def build(type: str, width: int | str, sizes=(depth, columns)):
+                return product_program(type, "N", *sizes)
+
+            kernel = Kernel("product", "product_rows", build, product_formula)
+            for rows in ROWS:
+                yield kernel_case(kernel, type, 0, {"N": rows})
+
+
+# ===----------------------------------------------------------------------=== #
+# Functions of one number
+# ===----------------------------------------------------------------------=== #
+
+erf = np.vectorize(math.erf, otypes=[np.float64])
+
+#: With the kind of data that they are for.
+FUNCTIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "exp": ("spread", np.exp), "exp2": ("spread", np.exp2),
+    "expm1": ("spread", np.expm1), "log": ("positive", np.log),
+    "log2": ("positive", np.log2), "log1p": ("positive", np.log1p),
+    "sqrt": ("positive", np.sqrt), "rsqrt": ("positive", lambda x: 1 / np.sqrt(x)),
+    "tanh": ("spread", np.tanh), "erf": ("normal", erf), "sin": ("spread", np.sin),
+    "cos": ("spread", np.cos), "atan": ("spread", np.arctan),
+    "absf": ("normal", np.abs), "floor": ("spread", np.floor),
+    "ceil": ("spread", np.ceil),
+}  # fmt: skip
+
+
+def functions() -> Iterator[Case]:
+    for (name, (kind, function)), type in itertools.product(
+        FUNCTIONS.items(), (*TYPES, "f64")
+    ):
+
+        def build(type: str, width: int | str, name=name) -> Program:
+            x, y = (Tensor(n, ("N", width), type) for n in "xy")
+            body = f"  %y = math.{name} %x : {x.mlir}"
+            return Program(f"{name}_{type}", (x,), (y,), body)
+
+        def formula(a: Arithmetic, x: np.ndarray, function=function) -> Arrays:
+            return {"y": function(x).astype(a.dtype)}
+
+        kernel = Kernel("math", "math", build, formula, {"x": kind})
+        case = kernel_case(kernel, type, 65, {"N": 21})
+        if type == "f64":
+            more = {"tolerance": 1e-12, "relative": True}
+            case = replace(case, rule="golden", more=more)
+        yield case
+
+
+# ===----------------------------------------------------------------------=== #
+# Other bodies: sums, transposed and copied arrays, conversions
+# ===----------------------------------------------------------------------=== #
+
+
+def sum_program(axis: int) -> Callable[[str, int | str], Program]:
+    def build(type: str, width: int | str) -> Program:
+        x = Tensor("x", ("N", width) if axis else (width, "N"), type)
+        y = Tensor("y", ("N",), type)
+        body = f"""  %c = arith.constant {1 - axis} : index
+  %n = tensor.dim %x, %c : {x.mlir}
+  %zero = arith.constant 0.0 : {type}
+  %room = tensor.empty(%n) : {y.mlir}
+  %start = linalg.fill ins(%zero : {type}) outs(%room : {y.mlir}) -> {y.mlir}
+  %y = linalg.reduce ins(%x : {x.mlir}) outs(%start : {y.mlir}) dimensions = [{axis}]
+      (%a: {type}, %b: {type}) {{
+    %s = arith.addf %a, %b : {type}
+    linalg.yield %s : {type}
+  }}"""
+        return Program(f"sum{axis}_{width}_{type}", (x,), (y,), body)
+
+    return build
+
+
+def sum_formula(axis: int) -> Formula:
+    def formula(a: Arithmetic, x: np.ndarray) -> Arrays:
+        return {"y": np.add.accumulate(x, axis).take(-1, axis)}
+
+    return formula
+
+
+def transpose_program(type: str, width: int | str) -> Program:
+    x, y = Tensor("x", ("N", width), type), Tensor("y", (width, "N"), type)
+    body = f"""  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : {x.mlir}
+  %room = tensor.empty(%n) : {y.mlir}
+  %y = linalg.transpose ins(%x : {x.mlir}) outs(%room : {y.mlir})
+    permutation = [1, 0]"""
+    return Program(f"transpose_{width}_{type}", (x,), (y,), body)
+
+
+def copy_program(type: str, width: int | str) -> Program:
+    x, y = (Tensor(n, ("N", width), type) for n in "xy")
+    body = f"  %y = tensor.cast %x : {x.mlir} to {y.mlir}"
+    return Program(f"copy_{width}_{type}", (x,), (y,), body)
+
+
+def bodies() -> Iterator[Case]:
+    transpose = Kernel(
+        "body", "transpose", transpose_program, lambda a, x: {"y": x.T}, rule="exact"
+    )
+    copy = Kernel("body", "copy", copy_program, lambda a, x: {"y": x}, rule="exact")
+    sums = [Kernel("body", f"sum{axis}", sum_program(axis), sum_formula(axis))
+            for axis in (1, 0)]  # fmt: skip
+    for type, kernel, rows in itertools.product(
+        TYPES, (transpose, copy, *sums), (0, 1, 67, 300)
+    ):
+        # Sums of narrow types would round at every step.
+        if type == "f32" or kernel.rule == "exact":
+            for width in (17, 64):
+                yield kernel_case(kernel, type, width, {"N": rows})
 
 
 # ===----------------------------------------------------------------------=== #
@@ -533,7 +701,10 @@ def laws() -> Iterator[Case]:
 
 @functools.cache
 def all_cases() -> tuple[Case, ...]:
-    cases = (*goldens(), *widths(), *steps(), *covering(), *laws())
+    parts = (
+        goldens, widths, products, functions, bodies, steps, covering, laws,
+    )  # fmt: skip
+    cases = [case for part in parts for case in part()]
     unique = {case.name: case for case in cases}
     return tuple(unique.values())
 

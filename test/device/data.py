@@ -106,6 +106,8 @@ def make(spec: Mapping[str, Any]) -> np.ndarray:
         values = log_gates(kind, seed, count)
     elif data == "weight":
         values = 1 + 0.25 * normal(seed, count)
+    elif data == "positive":
+        values = 2 * normal(seed, count) ** 2 + 2.0**-7
     elif data == "spread":
         # Arguments of activations, from saturated to small.
         values = 4 * normal(seed, count)
