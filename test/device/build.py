@@ -311,7 +311,7 @@ def report(manifest: dict[str, Any], folder: Path) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Builds the folder of the device tests.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "out" / "device")
     parser.add_argument("--target", default=TARGET, help=f"default: {TARGET}")
     parser.add_argument("--family", help="only these, separated by commas")

@@ -209,7 +209,7 @@ def sanitize(options: argparse.Namespace) -> int:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Runs the device tests.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "out" / "device")
     parser.add_argument("--filter", help="only cases whose name has this pattern")
     parser.add_argument("--family", help="only these, separated by commas")
