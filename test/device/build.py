@@ -144,6 +144,10 @@ def message_of(log: str) -> str:
     for line in log.splitlines():
         if line.startswith("LLVM ERROR: ") or "Assertion" in line:
             return re.sub(r"0x[0-9a-f]+", "0x...", line)[:300]
+    # The innermost functions of a stack that have names of this project.
+    frames = re.findall(r"^\s*#\d+ 0x\w+ (gate::[\w:]+)", log, re.MULTILINE)
+    if frames:
+        return f"fault in {' of '.join(frames[:3])}"
     return (log.strip().splitlines() or ["no message"])[0][:300]
 
 
@@ -294,12 +298,18 @@ def remove_reference_files(programs: Path, refused: list[dict[str, Any]]) -> Non
             path.unlink()
 
 
+def summary_of(refused: dict[str, Any]) -> str:
+    """The message without what differs between programs."""
+    message = re.sub(r"'(tensor|memref|vector)<.*?>'", r"'\1<...>'", refused["message"])
+    return ("crash: " if refused["crashed"] else "") + message
+
+
 def report(manifest: dict[str, Any], folder: Path) -> int:
     files = [path for path in folder.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
     print(f"{folder}: {len(manifest['cases'])} cases, {size:.1f} MB")
     messages = Counter(
-        (("crash: " if entry["crashed"] else "") + entry["message"], entry["family"])
+        (summary_of(entry), entry["family"])
         for entry in manifest["refused"]
     )
     for (message, family), programs in messages.most_common():
