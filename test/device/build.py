@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import gzip
 import json
 import os
 import re
@@ -254,6 +255,10 @@ def build(folder: Path, target: str, cases: list[Case], jobs: int) -> dict[str, 
             for name, units in bundles(cases).items()
         ]:
             done.result()
+    for path in (folder / "libraries").iterdir():
+        packed = gzip.compress(path.read_bytes(), mtime=0)
+        path.with_name(f"{path.name}.gz").write_bytes(packed)
+        path.unlink()
     arrays: dict[str, np.ndarray] = {}
     entries = []
     for case in cases:

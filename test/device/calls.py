@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
+import gzip
 import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,15 +139,20 @@ class Compiled:
 
 
 class Libraries:
-    """Libraries of a folder by name, loaded once."""
+    """Libraries of a folder by name, unpacked and loaded once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "libraries"
+        self._unpacked = tempfile.TemporaryDirectory(prefix="gate-device-")
         self._loaded: dict[str, gate.Library] = {}
 
     def get(self, name: str, function: str) -> Compiled:
         if name not in self._loaded:
-            self._loaded[name] = gate.load(self._folder / f"{name}.so", name)
+            path = Path(self._unpacked.name) / f"{name}.so"
+            path.write_bytes(
+                gzip.decompress((self._folder / f"{name}.so.gz").read_bytes())
+            )
+            self._loaded[name] = gate.load(path, name)
         library = self._loaded[name]
         own = next(f for f in library.signature["functions"] if f["name"] == function)
         tensors = [
