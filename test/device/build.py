@@ -255,7 +255,7 @@ def build(folder: Path, target: str, cases: list[Case], jobs: int) -> dict[str, 
             for name, units in bundles(cases).items()
         ]:
             done.result()
-    for path in (folder / "libraries").iterdir():
+    for path in sorted((folder / "libraries").iterdir()):
         packed = gzip.compress(path.read_bytes(), mtime=0)
         path.with_name(f"{path.name}.gz").write_bytes(packed)
         path.unlink()
