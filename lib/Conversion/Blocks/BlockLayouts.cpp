@@ -132,7 +132,8 @@ bool BlockLayouts::isFlexible(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return false;
-  if (isa<vector::BroadcastOp, vector::CreateMaskOp, vector::StepOp>(op) ||
+  if (isa<vector::BroadcastOp, vector::CreateMaskOp, vector::ConstantMaskOp,
+          vector::StepOp>(op) ||
       matchPattern(op, m_Constant()))
     return true;
   if (isa<vector::TransposeOp, vector::ShapeCastOp>(op))

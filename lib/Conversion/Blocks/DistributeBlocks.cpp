@@ -307,11 +307,16 @@ Value Distributor::make(Value vector, const LinearLayout &layout) {
       elements.push_back(coordinate(layout, thread, reg, 0));
     return join(elements);
   }
-  auto mask = cast<vector::CreateMaskOp>(op);
+  Values limits;
+  if (auto mask = dyn_cast<vector::ConstantMaskOp>(op))
+    for (int64_t size : mask.getMaskDimSizes())
+      limits.push_back(arith::ConstantIndexOp::create(b, loc, size));
+  else
+    llvm::append_range(limits, cast<vector::CreateMaskOp>(op).getOperands());
   Values elements;
   for (int64_t reg = 0; reg < layout.getRegisters(); ++reg) {
     Value inside;
-    for (auto [dim, limit] : llvm::enumerate(mask.getOperands())) {
+    for (auto [dim, limit] : llvm::enumerate(limits)) {
       Value isBelow =
           arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
                                 coordinate(layout, thread, reg, dim), limit);
