@@ -106,9 +106,11 @@ matrixLoops(linalg::LinalgOp op) {
     if (!maps[2].isFunctionOfDim(l))
       continue;
     bool left = maps[0].isFunctionOfDim(l), right = maps[1].isFunctionOfDim(l);
-    if (left && !right)
+    // The last loop of more than one iteration.
+    bool isOne = op.getStaticLoopRanges()[l] == 1;
+    if (left && !right && !(row && isOne))
       row = l;
-    else if (right && !left)
+    else if (right && !left && !(column && isOne))
       column = l;
   }
   if (!row || !column)
@@ -295,7 +297,7 @@ void KernelGroup::collectProducers() {
        llvm::reverse(llvm::make_range(block->begin(), Block::iterator(root)))) {
     auto producer = dyn_cast<linalg::LinalgOp>(op);
     if (!producer || !producer.hasPureTensorSemantics() ||
-        !(fitsReduction(producer) || (hasProduct && matrixLoops(producer))))
+        !(matrixLoops(producer) ? hasProduct : fitsReduction(producer)))
       continue;
     std::optional<LoopMap> loops;
     bool used = false, fits = true, readLater = false;
