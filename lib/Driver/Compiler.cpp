@@ -270,7 +270,8 @@ LogicalResult Compiler::describePreparations() {
 }
 
 LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
-                                 bool onDevice) {
+                                 const CudaMachine *gpu) {
+  bool onDevice = gpu != nullptr;
   if (options.progress)
     options.progress(stage);
   PassManager manager(&context);
@@ -291,7 +292,9 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
   } else if (stage == "block") {
     buildBlockPipeline(manager);
   } else if (stage == "cuda") {
-    buildCudaPipeline(manager);
+    CudaPipelineOptions cudaOptions;
+    cudaOptions.warpgroups = gpu->hasWarpgroups;
+    buildCudaPipeline(manager, cudaOptions);
   } else if (stage == "cpu") {
     CPUPipelineOptions cpuOptions;
     cpuOptions.vectorBits = targets.cpu.vectorBits;
@@ -334,12 +337,19 @@ LogicalResult Compiler::runStages(ModuleOp module, ArrayRef<StringRef> stages,
   latest = module;
   while (next < stages.size()) {
     StringRef stage = stages[next++];
+    // From here on kernels are of one GPU; the others' are made aside.
+    if (onDevice && stage == "cuda")
+      for (const CudaMachine &gpu : ArrayRef(targets.gpus).drop_front()) {
+        OwningOpRef<ModuleOp> copy(cast<ModuleOp>(module->clone()));
+        if (failed(runStage(*copy, stage, &gpu)))
+          return failure();
+        otherKernels.push_back(std::move(copy));
+      }
     // Kernels leave the program before what launches them becomes code.
     if (onDevice && stage == "llvm" && failed(emitKernels()))
       return failure();
-    if (failed(runStage(module, stage, onDevice)))
-      return failure();
-    if (!onDevice && stage == "tile" && failed(describePreparations()))
+    if (failed(runStage(module, stage,
+                        onDevice ? &targets.gpus.front() : nullptr)))
       return failure();
     if (stage == last)
       break;
@@ -349,10 +359,23 @@ LogicalResult Compiler::runStages(ModuleOp module, ArrayRef<StringRef> stages,
 
 /// PTX, and machine code where ptxas is there, for all GPUs.
 LogicalResult Compiler::emitKernels() {
-  auto kernels = dyn_cast_or_null<ModuleOp>(
-      SymbolTable::lookupSymbolIn(*deviceProgram, kernelModuleName()));
-  library.kernels = describeKernels(kernels);
-  for (const CudaMachine &gpu : targets.gpus) {
+  auto kernelsOf = [](ModuleOp module) {
+    return cast<ModuleOp>(
+        SymbolTable::lookupSymbolIn(module, kernelModuleName()));
+  };
+  for (auto [position, gpu] : llvm::enumerate(targets.gpus)) {
+    ModuleOp kernels =
+        kernelsOf(position ? *otherKernels[position - 1] : *deviceProgram);
+    std::vector<CudaKernel> own = describeKernels(kernels);
+    if (position == 0)
+      library.kernels = own;
+    // One launch serves all: the same threads, room for the largest.
+    for (auto [all, one] : llvm::zip(library.kernels, own)) {
+      if (all.threads != one.threads)
+        return error("internal: kernel " + one.name +
+                     " has different numbers of threads on two GPUs");
+      all.sharedBytes = std::max(all.sharedBytes, one.sharedBytes);
+    }
     CudaImage image{gpu.name.str(), gpu.major, gpu.minor, gpu.isExact, "", ""};
     llvm::Expected<std::string> ptx = emitPTX(kernels, gpu);
     if (!ptx)
@@ -366,7 +389,8 @@ LogicalResult Compiler::emitKernels() {
     }
     library.images.push_back(std::move(image));
   }
-  kernels->erase();
+  otherKernels.clear();
+  kernelsOf(*deviceProgram)->erase();
   return success();
 }
 

@@ -166,9 +166,12 @@ static void addConvertToLLVM(OpPassManager &manager, bool x86) {
   manager.addPass(createCSEPass());
 }
 
-void gate::buildCudaPipeline(OpPassManager &manager) {
+void gate::buildCudaPipeline(OpPassManager &manager,
+                             const CudaPipelineOptions &options) {
   OpPassManager &kernels = manager.nest<ModuleOp>();
-  kernels.addPass(createDistributeBlocks());
+  DistributeBlocksOptions blocks;
+  blocks.warpgroups = options.warpgroups;
+  kernels.addPass(createDistributeBlocks(blocks));
   addSimplify(kernels);
   ExpandMathOptions math;
   math.exponentialInstruction = true;
@@ -211,8 +214,8 @@ void gate::registerPipelines() {
   PassPipelineRegistration<>("gate-block-pipeline",
                              "Kernels as vectors of a thread block, launches",
                              buildBlockPipeline);
-  PassPipelineRegistration<>("gate-cuda-pipeline",
-                             "Kernels in the LLVM dialect", buildCudaPipeline);
+  PassPipelineRegistration<CudaPipelineOptions>(
+      "gate-cuda-pipeline", "Kernels in the LLVM dialect", buildCudaPipeline);
   PassPipelineRegistration<ReferencePipelineOptions>(
       "gate-reference-pipeline", "The meaning of every op as plain loops",
       buildReferencePipeline);

@@ -41,9 +41,12 @@ using Sizes = SmallVector<OpFoldResult>;
 static constexpr double lowestLogGate = -1.0e4;
 
 /// The largest |b_i - b_r| for which factors and products of operands stay
-/// normal numbers: exp(60) and exp(-60) leave 2^40 on both sides in f32 and
-/// bf16; f16 ends at 2^-14.
-static double largestExponent(Type operand) { return operand.isF16() ? 8 : 60; }
+/// normal numbers and what rounding the sum costs stays below the rounding of
+/// the operands: exp(60) and exp(-60) leave 2^40 on both sides in bf16; f16
+/// ends at 2^-14; in f32 a sum of 8 is rounded to 2^-21 of a factor.
+static double largestExponent(Type operand) {
+  return operand.isBF16() ? 60 : 8;
+}
 
 namespace {
 
@@ -123,14 +126,16 @@ private:
   }
   /// A [C, C] matrix from positions of row and column.
   Value matrix(function_ref<Value(TensorBuilder &, Value, Value)> body,
-               ValueRange inputs = {}, ArrayRef<AffineMap> maps = {}) {
-    SmallVector<AffineMap> all(maps);
-    all.push_back(map(2, {0, 1}));
-    return b.generic(inputs, b.empty({size, size}, wide()), all, 2,
-                     [&](TensorBuilder &s, ValueRange args) {
-                       return body(s, row(s, 0), row(s, 1));
+               Type type) {
+    return b.generic({}, b.empty({size, size}, type), {map(2, {0, 1})}, 2,
+                     [&](TensorBuilder &s, ValueRange) {
+                       return s.convert(body(s, row(s, 0), row(s, 1)), type);
                      });
   }
+  /// Sum over r of signs[i, r] gates[r, c] for signs of 0, 1 and -1: the gates
+  /// as three bf16 of 8 bits each, whose products are exact.
+  Value sumBySigns(function_ref<Value(TensorBuilder &, Value, Value)> body,
+                   Value gates, OpFoldResult columns);
   /// tile[i, c] * factor[c] or factor[i], widened.
   Value scaled(Value value, Value factor, unsigned along) {
     return b.generic({value, factor}, b.empty(b.sizes(value), wide()),
@@ -206,15 +211,42 @@ Value DenseChunkBuilder::logGates(ValueRange parallel, OpFoldResult offset) {
                        [&](TensorBuilder &, ValueRange) { return gate; });
 }
 
+Value DenseChunkBuilder::sumBySigns(
+    function_ref<Value(TensorBuilder &, Value, Value)> body, Value gates,
+    OpFoldResult columns) {
+  Type narrow = BFloat16Type::get(b.builder.getContext());
+  Value signs = matrix(body, narrow);
+  auto rounded = [&](Value from) {
+    return b.elementwise({from}, b.empty(b.sizes(from), narrow),
+                         [&](TensorBuilder &s, ValueRange args) {
+                           return s.convert(args[0], narrow);
+                         });
+  };
+  auto rest = [&](Value from, Value taken) {
+    return b.elementwise({from, taken}, b.empty(b.sizes(from), wide()),
+                         [&](TensorBuilder &s, ValueRange args) {
+                           return s.sub(args[0], s.convert(args[1], wide()));
+                         });
+  };
+  Value high = rounded(gates), afterHigh = rest(gates, high);
+  Value middle = rounded(afterHigh), low = rounded(rest(afterHigh, middle));
+  Value sum = zeros({size, columns});
+  for (Value part : {low, middle, high})
+    sum = b.contract(signs, part, sum,
+                     {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
+  return sum;
+}
+
 Value DenseChunkBuilder::sumRows(
     Value gates, function_ref<Value(TensorBuilder &, Value, Value)> condition) {
   bool isVector = cast<RankedTensorType>(gates.getType()).getRank() == 2;
   if (isVector) {
-    Value chosen = matrix([&](TensorBuilder &s, Value i, Value r) {
-      return choose(s, condition(s, i, r), s.number(wide(), 1),
-                    s.number(wide(), 0));
-    });
-    return product(chosen, {0, 2}, gates, {2, 1}, size, keys);
+    return sumBySigns(
+        [&](TensorBuilder &s, Value i, Value r) {
+          return choose(s, condition(s, i, r), s.number(wide(), 1),
+                        s.number(wide(), 0));
+        },
+        gates, keys);
   }
   return b.generic({gates}, zeros({size}), {map(2, {1}), map(2, {0})}, 1,
                    [&](TensorBuilder &s, ValueRange args) {
@@ -265,17 +297,18 @@ DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
 DenseChunkBuilder::Parts DenseChunkBuilder::scalarDecay(Value gates) {
   Parts parts;
   // Sums over the rows after j through i: one matrix product.
-  Value through = matrix([&](TensorBuilder &s, Value i, Value r) {
-    return choose(s, isBefore(s, r, i, true), s.number(wide(), 1),
-                  s.number(wide(), 0));
-  });
   Value afterColumn = b.generic(
       {gates}, b.empty({size, size}, wide()), {map(2, {0}), map(2, {0, 1})}, 2,
       [&](TensorBuilder &s, ValueRange args) {
         return choose(s, isBefore(s, row(s, 1), row(s, 0), false), args[0],
                       s.number(wide(), 0));
       });
-  Value logs = product(through, {0, 2}, afterColumn, {2, 1}, size, size);
+  Value logs = sumBySigns(
+      [&](TensorBuilder &s, Value i, Value r) {
+        return choose(s, isBefore(s, r, i, true), s.number(wide(), 1),
+                      s.number(wide(), 0));
+      },
+      afterColumn, size);
   Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
   parts.scores = b.elementwise(
       {raw, logs}, b.empty({size, size}, wide()),
@@ -396,14 +429,15 @@ DenseChunkBuilder::Parts DenseChunkBuilder::vectorDecay(Value gates) {
       [&](OpBuilder &inner, Location loc) {
         DenseChunkBuilder s(*this, inner, loc);
         // +1 after the middle through i, -1 after i through the middle.
-        Value signs = s.matrix([&](TensorBuilder &e, Value i, Value r) {
-          Value through = isBefore(e, r, i, true);
-          Value one = e.number(wide(), 1), zero = e.number(wide(), 0);
-          Value late = choose(e, through, one, zero);
-          Value early = choose(e, through, zero, e.number(wide(), -1));
-          return choose(e, isLast(e, r), late, early);
-        });
-        Value sums = s.product(signs, {0, 2}, gates, {2, 1}, size, keys);
+        Value sums = s.sumBySigns(
+            [&](TensorBuilder &e, Value i, Value r) {
+              Value through = isBefore(e, r, i, true);
+              Value one = e.number(wide(), 1), zero = e.number(wide(), 0);
+              Value late = choose(e, through, one, zero);
+              Value early = choose(e, through, zero, e.number(wide(), -1));
+              return choose(e, isLast(e, r), late, early);
+            },
+            gates, keys);
         auto rescaled = [&](Value source, bool negates) {
           return s.b.elementwise(
               {source, sums}, s.b.empty(s.b.sizes(source), operand),

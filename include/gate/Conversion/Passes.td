@@ -85,7 +85,9 @@ def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
     Option<"elementsPerThread", "elements-per-thread", "int64_t", "8",
            "Elements of the largest vector that a thread should hold">,
     Option<"maxWarps", "max-warps", "int64_t", "16",
-           "Warps of a block at most, a power of two">];
+           "Warps of a block at most, a power of two">,
+    Option<"warpgroups", "warpgroups", "bool", "false",
+           "The machine multiplies in groups of four warps (wgmma)">];
   let dependentDialects = [
     "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect",

@@ -111,8 +111,9 @@ private:
                                 llvm::ArrayRef<llvm::StringRef> stages,
                                 size_t &next, llvm::StringRef last,
                                 bool onDevice);
+  /// `gpu`: the one whose kernels the module holds; null on the CPU's way.
   mlir::LogicalResult runStage(mlir::ModuleOp module, llvm::StringRef stage,
-                               bool onDevice);
+                               const CudaMachine *gpu);
   mlir::LogicalResult emitKernels();
   mlir::LogicalResult describeLibrary();
   mlir::LogicalResult embedParameters();
@@ -128,6 +129,8 @@ private:
   Targets targets;
   /// The program for GPUs, from stage "tile" on: kernels and their launches.
   mlir::OwningOpRef<mlir::ModuleOp> deviceProgram;
+  /// The same for all GPUs but the first, while kernels are made.
+  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> otherKernels;
   mlir::ModuleOp latest;
   size_t modelDone = 0, cpuDone = 0, deviceDone = 0;
 };

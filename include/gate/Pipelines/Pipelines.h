@@ -81,9 +81,18 @@ void buildCPUPipeline(mlir::OpPassManager &manager,
 /// module, where each tile of a thread block is one vector.
 void buildBlockPipeline(mlir::OpPassManager &manager);
 
-/// Stage "cuda". Accepts what "block" promises; promises the kernels in the LLVM
-/// dialect as the code of one thread.
-void buildCudaPipeline(mlir::OpPassManager &manager);
+/// What the kernels may use of a GPU.
+struct CudaPipelineOptions : mlir::PassPipelineOptions<CudaPipelineOptions> {
+  Option<bool> warpgroups{
+      *this, "warpgroups",
+      llvm::cl::desc("Multiply in groups of four warps (wgmma)"),
+      llvm::cl::init(false)};
+};
+
+/// Stage "cuda". Accepts what "block" promises; promises the kernels in the
+/// LLVM dialect as the code of one thread.
+void buildCudaPipeline(mlir::OpPassManager &manager,
+                       const CudaPipelineOptions &options);
 
 /// Stage "reference", in place of "tile" and "cpu": the meaning of every op,
 /// as plain loops on memrefs.

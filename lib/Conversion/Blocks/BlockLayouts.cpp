@@ -128,6 +128,68 @@ ProductLayouts gate::productLayouts(vector::ContractionOp op, int64_t warps) {
   return {a, c, d, fragmentDepth};
 }
 
+std::optional<WarpgroupLayouts> gate::warpgroupLayouts(vector::ContractionOp op,
+                                                       int64_t warps) {
+  VectorType left = op.getLhsType(), right = op.getRhsType();
+  Type element = left.getElementType();
+  int64_t rows = left.getDimSize(0), columns = right.getDimSize(0),
+          depth = left.getDimSize(1);
+  if (!(element.isBF16() || element.isF16()) || rows % 64 != 0 ||
+      columns % 8 != 0 || depth % 16 != 0 || warps % 4 != 0)
+    return std::nullopt;
+  using L = LinearLayout;
+  L a({rows, depth}), d({rows, columns});
+  for (Coordinates basis : {Coordinates{0, 1}, Coordinates{8, 0}}) {
+    a.add(L::Register, basis);
+    d.add(L::Register, basis);
+  }
+  for (Coordinates basis :
+       {Coordinates{0, 2}, Coordinates{0, 4}, Coordinates{1, 0},
+        Coordinates{2, 0}, Coordinates{4, 0}}) {
+    a.add(L::Lane, basis);
+    d.add(L::Lane, basis);
+  }
+  // Four warps are 64 rows; further groups take other rows, then columns.
+  for (int64_t bit : {16, 32}) {
+    a.add(L::Warp, {bit, 0});
+    d.add(L::Warp, {bit, 0});
+  }
+  int64_t row = 64, own = columns;
+  for (int64_t w = 4; w < warps; w *= 2) {
+    if (row < rows) {
+      a.add(L::Warp, {row, 0});
+      d.add(L::Warp, {row, 0});
+      row *= 2;
+      continue;
+    }
+    a.add(L::Warp, {0, 0});
+    if (own >= 16) {
+      own /= 2;
+      d.add(L::Warp, {0, own});
+    } else {
+      d.add(L::Warp, {0, 0});
+    }
+  }
+  if (own > 256)
+    return std::nullopt;
+  for (int64_t bit = 8; bit < depth; bit *= 2)
+    a.add(L::Register, {0, bit});
+  for (int64_t bit = 8; bit < own; bit *= 2)
+    d.add(L::Register, {0, bit});
+  for (; row < rows; row *= 2) {
+    a.add(L::Register, {row, 0});
+    d.add(L::Register, {row, 0});
+  }
+  return WarpgroupLayouts{a, d, own};
+}
+
+LinearLayout BlockLayouts::ofProduct(vector::ContractionOp op) const {
+  if (warpgroups)
+    if (std::optional<WarpgroupLayouts> groups = warpgroupLayouts(op, warps))
+      return groups->result;
+  return productLayouts(op, warps).result;
+}
+
 bool BlockLayouts::isFlexible(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -159,9 +221,8 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
     // What a product adds to is kept as it comes out; its operands go through
     // shared memory in any case.
     if (use.getOperandNumber() == 2)
-      return {productLayouts(product, warps).result,
-              product.getLhsType().getNumElements() *
-                  product.getRhsType().getDimSize(0)};
+      return {ofProduct(product), product.getLhsType().getNumElements() *
+                                      product.getRhsType().getDimSize(0)};
     return {ofMemory(shape), volume(use.get())};
   }
   if (auto loop = dyn_cast<scf::ForOp>(user)) {
@@ -215,7 +276,7 @@ LinearLayout BlockLayouts::of(Value value) {
   } else if (!op || isa<scf::IfOp>(op)) {
     layout = demandFor(value).layout;
   } else if (auto product = dyn_cast<vector::ContractionOp>(op)) {
-    layout = productLayouts(product, warps).result;
+    layout = ofProduct(product);
   } else if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op)) {
     layout = resultLayout(reduction, of(reduction.getSource()));
   } else if (auto cast = dyn_cast<vector::TransposeOp>(op)) {

@@ -18,8 +18,9 @@ namespace gate {
 class BlockLayouts {
 public:
   /// `contiguous`: neighbours that a thread should hold, for wide accesses.
-  BlockLayouts(int64_t contiguous, int64_t warps)
-      : contiguous(contiguous), warps(warps) {}
+  /// `warpgroups`: the machine has wgmma.
+  BlockLayouts(int64_t contiguous, int64_t warps, bool warpgroups)
+      : contiguous(contiguous), warps(warps), warpgroups(warpgroups) {}
 
   /// The layout of `value` where it is computed.
   LinearLayout of(mlir::Value value);
@@ -31,7 +32,11 @@ public:
     return LinearLayout::blocked(shape, contiguous, warps);
   }
 
+  /// The layout that a product comes out in.
+  LinearLayout ofProduct(mlir::vector::ContractionOp op) const;
+
   int64_t getWarps() const { return warps; }
+  bool hasWarpgroups() const { return warpgroups; }
 
 private:
   struct Demand {
@@ -43,6 +48,7 @@ private:
   Demand demandOf(mlir::OpOperand &use);
 
   int64_t contiguous, warps;
+  bool warpgroups;
   llvm::DenseMap<mlir::Value, LinearLayout> layouts;
   llvm::DenseMap<mlir::Value, Demand> demands;
 };
@@ -57,6 +63,19 @@ struct ProductLayouts {
   int64_t fragmentDepth;
 };
 ProductLayouts productLayouts(mlir::vector::ContractionOp op, int64_t warps);
+
+/// Where groups of four warps want them, for wgmma (PTX ISA, section 9.7.15.5):
+/// `result`, and `left` where it comes from registers; the right matrix is in
+/// shared memory.
+struct WarpgroupLayouts {
+  LinearLayout left, result;
+  /// Columns of the result that one group computes.
+  int64_t columns;
+};
+/// Nothing where groups of warps do not take the product: they want 16-bit
+/// floats and whole blocks of 64 rows.
+std::optional<WarpgroupLayouts> warpgroupLayouts(mlir::vector::ContractionOp op,
+                                                 int64_t warps);
 
 /// What the source of a broadcast must have, for a result with `layout`.
 LinearLayout sourceLayout(mlir::vector::BroadcastOp op,

@@ -163,10 +163,8 @@ Value Distributor::sharedAddress(Value index, Type element) {
 // Values
 //===----------------------------------------------------------------------===//
 
-/// The registers of one layout in the order of another with the same lanes and
-/// warps; nothing where a thread lacks an element.
-static std::optional<SmallVector<int64_t>>
-registerOrder(const LinearLayout &from, const LinearLayout &to) {
+std::optional<SmallVector<int64_t>>
+gate::registerOrder(const LinearLayout &from, const LinearLayout &to) {
   if (from.getBases(LinearLayout::Lane) != to.getBases(LinearLayout::Lane) ||
       from.getBases(LinearLayout::Warp) != to.getBases(LinearLayout::Warp))
     return std::nullopt;
@@ -587,7 +585,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // shared memory less often.
     if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
-    BlockLayouts layouts(16 / narrowest, warps);
+    BlockLayouts layouts(16 / narrowest, warps, warpgroups);
     Distributor distributor(kernel, layouts);
     if (failed(distributor.run()))
       return failure();

@@ -54,6 +54,10 @@ Distributor::splitWide(Value registers) {
 }
 
 LogicalResult Distributor::multiply(vector::ContractionOp op) {
+  if (layouts.hasWarpgroups())
+    if (std::optional<WarpgroupLayouts> groups =
+            warpgroupLayouts(op, layouts.getWarps()))
+      return multiplyInGroups(op, *groups);
   ProductLayouts at = productLayouts(op, layouts.getWarps());
   Value left = get(op.getLhs(), at.left), right = get(op.getRhs(), at.right),
         acc = get(op.getAcc(), at.result);

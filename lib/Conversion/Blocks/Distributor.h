@@ -95,6 +95,24 @@ private:
   // DistributeProducts.cpp
   mlir::LogicalResult multiply(mlir::vector::ContractionOp op);
   Values words(Value registers);
+  // DistributeWarpgroups.cpp
+  mlir::LogicalResult multiplyInGroups(mlir::vector::ContractionOp op,
+                                       const WarpgroupLayouts &at);
+  /// A matrix in shared memory as wgmma reads it.
+  struct Staged {
+    /// Bytes from the start of shared memory, and all bytes.
+    int64_t offset = 0, bytes = 0;
+    /// Whether the depth is contiguous, or rows (columns of the right side).
+    bool alongDepth = true;
+    /// Bytes of one contiguous row of a block, and bytes between blocks.
+    int64_t span = 128, block = 0;
+    int64_t bytesTo(int64_t row, int64_t depth) const;
+  };
+  mlir::FailureOr<Staged> stage(Value matrix, int64_t offset);
+  /// The descriptor of a part of a staged matrix, from where this group of
+  /// warps begins (in bytes) and further `row` rows and `depth` on.
+  Value descriptor(const Staged &matrix, Value groupBytes, int64_t row,
+                   int64_t depth);
   std::pair<Values, Values> splitWide(Value registers);
 
   mlir::func::FuncOp kernel;
@@ -106,6 +124,11 @@ private:
   Value lane, warp;
   int64_t sharedBytes = 0;
 };
+
+/// The registers of one layout in the order of another with the same lanes and
+/// warps; nothing where a thread lacks an element.
+std::optional<llvm::SmallVector<int64_t>>
+registerOrder(const LinearLayout &from, const LinearLayout &to);
 
 /// Elements that are known to lie side by side at a multiple of their number:
 /// the largest power of two that divides the address of a memref's first

@@ -36,6 +36,8 @@ struct CudaMachine {
   int64_t multiprocessors;
   /// Shared memory that one block can have, in bytes.
   int64_t sharedBytes;
+  /// Multiplies in groups of four warps (wgmma).
+  bool hasWarpgroups;
 
   /// All that are known, oldest first.
   static llvm::ArrayRef<CudaMachine> all();

@@ -1,0 +1,266 @@
+//===- DistributeWarpgroups.cpp - Products of groups of four warps --------===//
+//
+// wgmma (PTX ISA, section 9.7.15): both matrices in shared memory, in blocks
+// whose rows of up to 128 bytes are swizzled in pieces of 16, or the left one
+// in registers where it already is as a fragment; the result in registers. A
+// matrix is stored along the dim that its registers are contiguous in: 16-bit
+// floats are read along either.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Distributor.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace gate;
+
+/// Every matrix starts where the pattern of a swizzle does.
+static constexpr int64_t stageAlignment = 1024;
+static constexpr int64_t elementBytes = 2;
+
+FailureOr<Distributor::Staged> Distributor::stage(Value matrix,
+                                                  int64_t offset) {
+  auto type = cast<VectorType>(matrix.getType());
+  LinearLayout layout = BlockLayouts::isFlexible(matrix)
+                            ? layouts.ofMemory(type.getShape())
+                            : layouts.of(matrix);
+  Value value = get(matrix, layout);
+  if (!value)
+    return failure();
+  Staged staged;
+  staged.offset = offset;
+  staged.alongDepth = layout.getContiguous(1) >= layout.getContiguous(0) ||
+                      type.getDimSize(0) % 64 != 0;
+  unsigned inner = staged.alongDepth ? 1 : 0, outer = 1 - inner;
+  int64_t width = type.getDimSize(inner) * elementBytes;
+  staged.span = std::min<int64_t>(width, 128);
+  staged.block = type.getDimSize(outer) * staged.span;
+  staged.bytes = type.getNumElements() * elementBytes;
+  reserveShared(offset + staged.bytes);
+
+  int64_t spanElements = staged.span / elementBytes;
+  int64_t piece = 16 / elementBytes;
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  int64_t chunk = std::min(layout.getContiguous(inner), piece);
+  Values thread = threadCoordinates(layout);
+  Values elements = split(value);
+  for (int64_t reg = 0, e = elements.size(); reg < e; reg += chunk) {
+    Value o = coordinate(layout, thread, reg, outer);
+    Value i = coordinate(layout, thread, reg, inner);
+    // The block, the row in it, and the place in the row: pieces of 16 bytes
+    // change places with the row number.
+    Value block = arith::DivUIOp::create(b, loc, i, number(spanElements));
+    Value place = arith::RemUIOp::create(b, loc, i, number(spanElements));
+    int64_t turns = staged.span / 16;
+    Value turn = arith::DivUIOp::create(b, loc, o, number(8 / turns));
+    turn = arith::RemUIOp::create(b, loc, turn, number(turns));
+    turn = arith::MulIOp::create(b, loc, turn, number(piece));
+    place = arith::XOrIOp::create(b, loc, place, turn);
+    Value index = arith::AddIOp::create(
+        b, loc,
+        arith::MulIOp::create(b, loc, block,
+                              number(staged.block / elementBytes)),
+        arith::MulIOp::create(b, loc, o, number(spanElements)));
+    index = arith::AddIOp::create(b, loc, index, place);
+    index = arith::AddIOp::create(b, loc, index, number(offset / elementBytes));
+    Values part(elements.begin() + reg, elements.begin() + reg + chunk);
+    LLVM::StoreOp::create(b, loc, join(part),
+                          sharedAddress(index, type.getElementType()),
+                          static_cast<unsigned>(chunk * elementBytes));
+  }
+  return staged;
+}
+
+/// Bytes from the start of a staged matrix to a row that begins a group of 8
+/// and a depth that is a multiple of 16.
+int64_t Distributor::Staged::bytesTo(int64_t row, int64_t depth) const {
+  int64_t inner = alongDepth ? depth : row, outer = alongDepth ? row : depth;
+  int64_t spanElements = span / elementBytes;
+  return inner / spanElements * block + inner % spanElements * elementBytes +
+         outer * span;
+}
+
+Value Distributor::descriptor(const Staged &matrix, Value groupBytes,
+                              int64_t row, int64_t depth) {
+  Type i64 = b.getI64Type();
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(n));
+  };
+  Value bytes = arith::AddIOp::create(
+      b, loc, groupBytes, number(matrix.offset + matrix.bytesTo(row, depth)));
+  Value base =
+      sharedAddress(arith::ConstantIndexOp::create(b, loc, 0), b.getI8Type());
+  Value address = LLVM::PtrToIntOp::create(b, loc, i64, base);
+  address = arith::AddIOp::create(b, loc, address, bytes);
+  address = arith::ShRUIOp::create(b, loc, address, number(4));
+  address = arith::AndIOp::create(b, loc, address, number(0x3fff));
+  int64_t swizzle = matrix.span == 128 ? 1 : matrix.span == 64 ? 2 : 3;
+  uint64_t rest = (static_cast<uint64_t>(matrix.block) >> 4 & 0x3fff) << 16 |
+                  (static_cast<uint64_t>(8 * matrix.span) >> 4) << 32 |
+                  static_cast<uint64_t>(swizzle) << 62;
+  return arith::OrIOp::create(b, loc, address,
+                              number(static_cast<int64_t>(rest)));
+}
+
+/// "{$0, $1}" for operands [first, first + count).
+static std::string operandList(int64_t first, int64_t count) {
+  std::string text = "{";
+  for (int64_t i = 0; i < count; ++i)
+    text += (i ? ", $" : "$") + std::to_string(first + i);
+  return text + "}";
+}
+
+LogicalResult Distributor::multiplyInGroups(vector::ContractionOp op,
+                                            const WarpgroupLayouts &at) {
+  Value acc = get(op.getAcc(), at.result);
+  if (!acc)
+    return failure();
+  Type element = op.getLhsType().getElementType();
+  int64_t depth = op.getLhsType().getDimSize(1);
+  // The left matrix from registers where every thread has its fragment.
+  Value leftRegisters;
+  if (!BlockLayouts::isFlexible(op.getLhs()) &&
+      registerOrder(layouts.of(op.getLhs()), at.left))
+    leftRegisters = get(op.getLhs(), at.left);
+  Staged left, right;
+  int64_t offset = 0;
+  if (!leftRegisters) {
+    FailureOr<Staged> staged = stage(op.getLhs(), offset);
+    if (failed(staged))
+      return failure();
+    left = *staged;
+    offset = llvm::alignTo(left.bytes, stageAlignment);
+  }
+  FailureOr<Staged> staged = stage(op.getRhs(), offset);
+  if (failed(staged))
+    return failure();
+  right = *staged;
+  NVVM::FenceProxyOp::create(
+      b, loc,
+      NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
+      NVVM::SharedSpaceAttr::get(b.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
+  barrier();
+  // Registers of a block of 64 rows, and blocks of this group.
+  int64_t perBlock = at.columns / 2;
+  Values sums = split(acc);
+  int64_t blocks = sums.size() / perBlock;
+  // Where this group of warps begins in a matrix, in bytes; `side` 0 for rows
+  // of the result, 1 for columns.
+  Type i64 = b.getI64Type();
+  auto groupBytes = [&](const Staged &matrix, unsigned side) {
+    Value bytes = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(0));
+    Value warp = arith::IndexCastOp::create(b, loc, i64, warpId());
+    for (auto [bit, basis] :
+         llvm::enumerate(at.result.getBases(LinearLayout::Warp))) {
+      if (bit < 2 || basis[side] == 0)
+        continue;
+      auto number = [&](int64_t n) -> Value {
+        return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(n));
+      };
+      Value isSet = arith::AndIOp::create(
+          b, loc, arith::ShRUIOp::create(b, loc, warp, number(bit)), number(1));
+      bytes = arith::AddIOp::create(
+          b, loc, bytes,
+          arith::MulIOp::create(b, loc, isSet,
+                                number(matrix.bytesTo(basis[side], 0))));
+    }
+    return bytes;
+  };
+  Value leftBytes = leftRegisters ? Value() : groupBytes(left, 0);
+  Value rightBytes = groupBytes(right, 1);
+  SmallVector<Type> types(perBlock, b.getF32Type());
+  auto resultType = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
+  Values leftWords = leftRegisters ? words(leftRegisters) : Values();
+  auto assemble = [&](Type type, const Values &operands, StringRef text,
+                      StringRef constraints) -> Value {
+    return LLVM::InlineAsmOp::create(
+               b, loc, type, operands, b.getStringAttr(text),
+               b.getStringAttr(constraints), b.getUnitAttr(), UnitAttr(),
+               LLVM::TailCallKindAttr::get(b.getContext(),
+                                           LLVM::TailCallKind::None),
+               LLVM::AsmDialectAttr::get(b.getContext(),
+                                         LLVM::AsmDialect::AD_ATT),
+               ArrayAttr())
+        .getResult(0);
+  };
+  // The fence and the wait take the registers through them: what computes them
+  // stays before, what uses them after.
+  auto passThrough = [&](Values &registers, StringRef letter, StringRef text) {
+    SmallVector<Type> all(ValueRange(registers).getTypes());
+    std::string constraints;
+    for (size_t i = 0; i < all.size(); ++i)
+      constraints += (i ? ",=" : "=") + letter.str();
+    for (size_t i = 0; i < all.size(); ++i)
+      constraints += "," + std::to_string(i);
+    Value result = assemble(
+        all.size() == 1 ? all.front()
+                        : LLVM::LLVMStructType::getLiteral(b.getContext(), all),
+        registers, text, constraints);
+    if (all.size() == 1) {
+      registers.front() = result;
+      return;
+    }
+    for (auto [position, value] : llvm::enumerate(registers))
+      value = LLVM::ExtractValueOp::create(b, loc, result, position);
+  };
+  if (leftRegisters)
+    passThrough(leftWords, "r", "");
+  passThrough(sums, "f", "wgmma.fence.sync.aligned;");
+  std::string kind = element.isBF16() ? "bf16" : "f16";
+  // How far rows of registers of the result are apart in a block of rows.
+  auto rowOfBlock = [&](int64_t block) {
+    return at.result.ofRegister(block * perBlock)[0];
+  };
+  for (int64_t block = 0; block < blocks; ++block) {
+    Values own(sums.begin() + block * perBlock,
+               sums.begin() + (block + 1) * perBlock);
+    for (int64_t k = 0; k < depth; k += 16) {
+      Values operands;
+      std::string constraints, text = "wgmma.mma_async.sync.aligned.m64n" +
+                                      std::to_string(at.columns) + "k16.f32." +
+                                      kind + "." + kind + " ";
+      for (int64_t i = 0; i < perBlock; ++i)
+        constraints += "=f,";
+      for (int64_t i = 0; i < perBlock; ++i)
+        constraints += std::to_string(i) + ",";
+      llvm::append_range(operands, own);
+      int64_t next = 2 * perBlock;
+      text += operandList(0, perBlock) + ", ";
+      if (leftRegisters) {
+        int64_t first = (block * (depth / 16) + k / 16) * 4;
+        for (int64_t i = 0; i < 4; ++i)
+          operands.push_back(leftWords[first + i]);
+        constraints += "r,r,r,r,";
+        text += operandList(next, 4) + ", ";
+        next += 4;
+      } else {
+        operands.push_back(descriptor(left, leftBytes, rowOfBlock(block), k));
+        constraints += "l,";
+        text += "$" + std::to_string(next++) + ", ";
+      }
+      operands.push_back(descriptor(right, rightBytes, 0, k));
+      constraints += "l";
+      text += "$" + std::to_string(next) + ", 1, 1, 1";
+      if (!leftRegisters)
+        text += left.alongDepth ? ", 0" : ", 1";
+      text += right.alongDepth ? ", 0;" : ", 1;";
+      Value result = assemble(resultType, operands, text, constraints);
+      for (auto [position, sum] : llvm::enumerate(own))
+        sum = LLVM::ExtractValueOp::create(b, loc, result, position);
+    }
+    std::copy(own.begin(), own.end(), sums.begin() + block * perBlock);
+  }
+  NVVM::WgmmaGroupSyncAlignedOp::create(b, loc);
+  passThrough(sums, "f", "wgmma.wait_group.sync.aligned 0;");
+  barrier();
+  set(op.getResult(), join(sums));
+  return success();
+}
