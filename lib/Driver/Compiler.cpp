@@ -351,6 +351,8 @@ LogicalResult Compiler::runStages(ModuleOp module, ArrayRef<StringRef> stages,
     if (failed(runStage(module, stage,
                         onDevice ? &targets.gpus.front() : nullptr)))
       return failure();
+    if (!onDevice && stage == "tile" && failed(describePreparations()))
+      return failure();
     if (stage == last)
       break;
   }

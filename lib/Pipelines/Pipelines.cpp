@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -169,6 +170,8 @@ static void addConvertToLLVM(OpPassManager &manager, bool x86) {
 void gate::buildCudaPipeline(OpPassManager &manager,
                              const CudaPipelineOptions &options) {
   OpPassManager &kernels = manager.nest<ModuleOp>();
+  // Functions of 16-bit floats are those of f32, rounded.
+  kernels.addNestedPass<func::FuncOp>(math::createMathExtendToSupportedTypes());
   DistributeBlocksOptions blocks;
   blocks.warpgroups = options.warpgroups;
   kernels.addPass(createDistributeBlocks(blocks));

@@ -264,10 +264,12 @@ int32_t ArgumentCheck::checkLayout(int32_t index, const DLTensor &tensor) {
                      tensor.byte_offset);
     return GATE_STATUS_INVALID_ARGUMENT;
   }
-  if (span.begin % element != 0) {
+  // Kernels move pieces of 16 bytes.
+  uint64_t alignment = where.isCuda && element < 16 ? 16 : element;
+  if (span.begin % alignment != 0) {
     start(index).add("expected data aligned to %" PRIu64
                      " bytes, got address 0x%" PRIxPTR,
-                     element, span.begin);
+                     alignment, span.begin);
     return GATE_STATUS_INVALID_ARGUMENT;
   }
   return GATE_STATUS_OK;

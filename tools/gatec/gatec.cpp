@@ -43,12 +43,14 @@ cl::opt<std::string> input(cl::Positional, cl::desc("<program.mlir>"),
                            cl::Required, ALL);
 cl::opt<std::string>
     target("target",
-           cl::desc("Machine: cpu (this one), cpu:NAME, cpu:NAME,+feature"),
+           cl::desc("Machines, separated by commas: cpu (this one), cpu:NAME, "
+                    "cpu:NAME,+feature, cuda (sm_90a), cuda:NAME"),
            cl::init("cpu"), ALL);
 cl::opt<bool> json("json", cl::desc("Print JSON instead of text"), ALL);
 cl::list<std::string>
     printAfter("print-ir-after", cl::CommaSeparated,
-               cl::desc("Print the IR after a stage: model, tile, cpu, llvm"),
+               cl::desc("Print the IR after a stage: model, tile, cpu, block, "
+                        "cuda, llvm"),
                ALL);
 cl::opt<std::string>
     reproducer("reproducer",
@@ -64,7 +66,8 @@ cl::opt<std::string>
                     "libgla.so gives gla)"),
            cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string> emit("emit",
-                          cl::desc("Stop early: llvm, obj or mlir:<stage>"),
+                          cl::desc("Stop early: llvm, obj, ptx, cubin or "
+                                   "mlir:<stage>"),
                           cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string>
     embed("embed", cl::desc("Bake the parameters of a safetensors file in"),

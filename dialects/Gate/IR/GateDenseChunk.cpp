@@ -45,7 +45,7 @@ static constexpr double lowestLogGate = -1.0e4;
 /// the operands: exp(60) and exp(-60) leave 2^40 on both sides in bf16; f16
 /// ends at 2^-14; in f32 a sum of 8 is rounded to 2^-21 of a factor.
 static double largestExponent(Type operand) {
-  return operand.isBF16() ? 60 : 8;
+  return operand.isBF16() ? 60 : operand.isF16() ? 4 : 8;
 }
 
 namespace {

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 
 namespace gate {
@@ -346,7 +347,26 @@ Value Distributor::get(Value vector, const LinearLayout &layout) {
 // Ops
 //===----------------------------------------------------------------------===//
 
+/// Whether code for a GPU has a function: gate-expand-math or an instruction.
+static bool hasForm(Operation *op) {
+  if (!isa<math::MathDialect>(op->getDialect()))
+    return true;
+  if (isa<math::SqrtOp, math::RsqrtOp, math::AbsFOp, math::AbsIOp,
+          math::CopySignOp, math::FmaOp, math::FloorOp, math::CeilOp,
+          math::TruncOp, math::RoundEvenOp>(op))
+    return true;
+  return getElementTypeOrSelf(op->getResult(0).getType()).isF32() &&
+         isa<math::ExpOp, math::Exp2Op, math::ErfOp, math::TanhOp, math::LogOp,
+             math::Log1pOp>(op);
+}
+
 LogicalResult Distributor::distributeElementwise(Operation *op) {
+  if (!hasForm(op))
+    return op->emitError("'")
+           << op->getName() << "' of "
+           << getElementTypeOrSelf(op->getResult(0).getType())
+           << " has no form on a GPU; f32 has exp, exp2, erf, tanh, log, log1p "
+              "and square roots";
   LinearLayout layout = layouts.of(op->getResult(0));
   Values operands;
   for (Value operand : op->getOperands()) {
@@ -584,7 +604,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // Sums of a product stay in registers: more of them read each operand from
     // shared memory less often.
     if (product)
-      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
+      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
     Distributor distributor(kernel, layouts);
     if (failed(distributor.run()))
