@@ -8,6 +8,7 @@
 """lit runs this with `config` and `lit_config` set; see lit.site.cfg.py.in."""
 
 import os
+import shutil
 
 import lit.formats
 from lit.llvm import llvm_config
@@ -35,6 +36,9 @@ tools = [
 # Tests in Integration fail without gatec; their target is an error before that.
 if os.path.exists(os.path.join(config.gate_tools_dir, "gatec")):
     tools.append(ToolSubst("gatec", unresolved="fatal"))
+# The assembler of NVIDIA's toolkit, where it is installed.
+if shutil.which("ptxas", path=config.environment["PATH"]):
+    config.available_features.add("ptxas")
 llvm_config.add_tool_substitutions(
     tools, [config.gate_tools_dir, config.llvm_tools_dir]
 )
