@@ -68,3 +68,15 @@ func.func @part(%x: memref<8xf32>, %y: memref<4xf32>, %n: index) attributes {gat
   vector.transfer_write %a, %y[%c0] {in_bounds = [true]} : vector<4xf32>, memref<4xf32>
   return
 }
+
+// -----
+
+func.func @math(%x: memref<8xbf16>, %y: memref<8xbf16>) attributes {gate.kernel} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : bf16
+  %a = vector.transfer_read %x[%c0], %zero {in_bounds = [true]} : memref<8xbf16>, vector<8xbf16>
+  // expected-error @below {{'math.exp' of 'bf16' has no form on a GPU; f32 has exp, exp2}}
+  %b = math.exp %a : vector<8xbf16>
+  vector.transfer_write %b, %y[%c0] {in_bounds = [true]} : vector<8xbf16>, memref<8xbf16>
+  return
+}

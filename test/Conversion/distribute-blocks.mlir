@@ -62,7 +62,7 @@ func.func @tail(%x: memref<?x64xbf16>, %i: index, %y: memref<?x64xbf16>) attribu
   %zero = arith.constant 0.0 : bf16
   %at = arith.muli %i, %c16 : index
   %a = vector.transfer_read %x[%at, %c0], %zero {in_bounds = [false, true]} : memref<?x64xbf16>, vector<16x64xbf16>
-  %b = math.exp %a : vector<16x64xbf16>
+  %b = arith.addf %a, %a : vector<16x64xbf16>
   vector.transfer_write %b, %y[%at, %c0] {in_bounds = [false, true]} : vector<16x64xbf16>, memref<?x64xbf16>
   return
 }
