@@ -61,9 +61,10 @@ private:
 /// Constants and views cost nothing to make again.
 bool KernelOutliner::isRebuilt(Value value) {
   Operation *op = value.getDefiningOp();
-  return op && (matchPattern(op, m_Constant()) ||
-                (isa<ViewLikeOpInterface>(op) && op->getNumRegions() == 0 &&
-                 isa<MemRefType>(value.getType()) && isPure(op)));
+  return op &&
+         (matchPattern(op, m_Constant()) || isa<memref::GetGlobalOp>(op) ||
+          (isa<ViewLikeOpInterface>(op) && op->getNumRegions() == 0 &&
+           isa<MemRefType>(value.getType()) && isPure(op)));
 }
 
 LogicalResult KernelOutliner::capture() {
@@ -109,6 +110,14 @@ void KernelOutliner::buildKernel() {
     b.clone(*op, mapping);
   };
   llvm::for_each(captured, rebuild);
+  // Constants in memory are needed on the GPU.
+  ModuleOp host = forall->getParentOfType<ModuleOp>();
+  kernel.walk([&](memref::GetGlobalOp get) {
+    if (SymbolTable::lookupSymbolIn(kernels, get.getName()))
+      return;
+    OpBuilder first = OpBuilder::atBlockBegin(kernels.getBody());
+    first.clone(*SymbolTable::lookupSymbolIn(host, get.getName()));
+  });
   SmallVector<Value> lower =
       boundValues(b, loc, forall.getMixedLowerBound(), &mapping);
   SmallVector<Value> upper =

@@ -8,6 +8,7 @@
 #ifndef GATE_LIB_CONVERSION_BLOCKS_BLOCKVECTORIZER_H
 #define GATE_LIB_CONVERSION_BLOCKS_BLOCKVECTORIZER_H
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -35,6 +36,8 @@ private:
   mlir::LogicalResult vectorizeSlice(mlir::tensor::ExtractSliceOp op);
   mlir::LogicalResult vectorizeInsert(mlir::tensor::InsertSliceOp op);
   mlir::LogicalResult vectorizeElement(mlir::tensor::ExtractOp op);
+  mlir::LogicalResult
+  vectorizeCopy(mlir::bufferization::MaterializeInDestinationOp op);
   mlir::LogicalResult vectorizeLoop(mlir::scf::ForOp old);
   mlir::LogicalResult vectorizeChoice(mlir::scf::IfOp old);
   mlir::LogicalResult vectorizeOps(mlir::Block *block);

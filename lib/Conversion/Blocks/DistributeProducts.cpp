@@ -53,7 +53,16 @@ Distributor::splitWide(Value registers) {
           split(vector::BitCastOp::create(b, loc, integers, rest))};
 }
 
+/// Sums that a thread can hold beside what a kernel needs otherwise.
+static constexpr int64_t mostSums = 64;
+
 LogicalResult Distributor::multiply(vector::ContractionOp op) {
+  int64_t held = layouts.ofProduct(op).getRegisters();
+  if (held > mostSums)
+    return op.emitError("expects a product whose results fit in registers, at "
+                        "most ")
+           << mostSums << " a thread, got " << held << " of a result of "
+           << op.getResultType() << "; a GPU has room for states of 128 by 128";
   if (layouts.hasWarpgroups())
     if (std::optional<WarpgroupLayouts> groups =
             warpgroupLayouts(op, layouts.getWarps()))

@@ -16,6 +16,7 @@
 
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -105,6 +106,10 @@ FailureOr<Value> BlockVectorizer::vectorOf(Value tile) {
   if (failed(shape))
     return failure();
   auto type = cast<ShapedType>(tile.getType());
+  if (type.getRank() == 0)
+    return emitError(tile.getLoc())
+           << "a tile without dims has no form in a GPU kernel yet, got "
+           << type;
   auto vectorType = VectorType::get(*shape, type.getElementType());
   // As early as can be: loads that wait together wait once. A tensor is a
   // value, so nothing written later can be seen.
@@ -247,6 +252,10 @@ FailureOr<Value> BlockVectorizer::reduce(linalg::LinalgOp op, unsigned result,
   }
   OpOperand *init = op.getDpsInitOperand(result);
   AffineMap map = op.getMatchingIndexingMap(init);
+  if (!map.isProjectedPermutation())
+    return op.emitError("expects a reduction without dims of size 1 that stay "
+                        "in a GPU kernel, got the result map ")
+           << AffineMapAttr::get(map);
   FailureOr<Value> start = vectorOf(init->get());
   if (failed(start))
     return failure();
@@ -642,6 +651,9 @@ LogicalResult BlockVectorizer::vectorizeOps(Block *block) {
       result = vectorizeSlice(slice);
     else if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
       result = vectorizeInsert(insert);
+    else if (auto copy =
+                 dyn_cast<bufferization::MaterializeInDestinationOp>(op))
+      result = vectorizeCopy(copy);
     else if (auto nested = dyn_cast<scf::ForOp>(op))
       result = vectorizeLoop(nested);
     else if (auto choice = dyn_cast<scf::IfOp>(op))
@@ -655,6 +667,21 @@ LogicalResult BlockVectorizer::vectorizeOps(Block *block) {
     if (failed(result))
       return failure();
   }
+  return success();
+}
+
+/// Where a tile should be does not matter while it is a value.
+LogicalResult
+BlockVectorizer::vectorizeCopy(bufferization::MaterializeInDestinationOp op) {
+  b.setInsertionPoint(op);
+  loc = op.getLoc();
+  FailureOr<Value> value = vectorOf(op.getSource());
+  if (failed(value))
+    return failure();
+  if (op->getNumResults())
+    vectors[op.getResult()] = *value;
+  else
+    write(*value, op.getDest());
   return success();
 }
 
@@ -717,7 +744,9 @@ void BlockVectorizer::eraseTiles(Block *block) {
     for (Region &region : op.getRegions())
       for (Block &inner : region)
         eraseTiles(&inner);
-    if (isOpTriviallyDead(&op) || (isa<linalg::LinalgOp>(op) && op.use_empty()))
+    bool isTileOp =
+        isa<linalg::LinalgOp, bufferization::MaterializeInDestinationOp>(op);
+    if (isOpTriviallyDead(&op) || (isTileOp && op.use_empty()))
       op.erase();
   }
 }

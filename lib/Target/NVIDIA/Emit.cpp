@@ -54,6 +54,8 @@ static void markKernels(ModuleOp module) {
     kernel->setAttr("nvvm.reqntid",
                     b.getDenseI32ArrayAttr(
                         {static_cast<int32_t>(threadsOf(kernel)), 1, 1}));
+    // All registers of a multiprocessor are there for one block.
+    kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(1));
     for (StringRef name : {"gate.kernel", "gate.threads", "gate.shared_bytes"})
       kernel->removeAttr(name);
   }
