@@ -79,6 +79,11 @@ llvm::Expected<Targets> Targets::parse(StringRef text) {
       targets.gpus.push_back(*gpu);
       continue;
     }
+    if (machine != "cpu" && !StringRef(machine).starts_with("cpu:"))
+      return llvm::createStringError(
+          "unknown target '" + machine +
+          "'; expects cpu, cpu:NAME, cpu:NAME,+feature, cpu:+feature, cuda or "
+          "cuda:NAME");
     if (targets.hasCpu)
       return llvm::createStringError("expects one CPU in --target, got '" +
                                      text + "'");

@@ -25,7 +25,7 @@
 // PREFIX: error: expects a prefix of letters, digits and underscores that does not start with a digit, got '1st'; --prefix=NAME sets another
 
 // RUN: not gatec compile program.mlir --target=toaster 2>&1 | FileCheck %s --check-prefix=TARGET
-// TARGET: error: unknown target 'toaster'; expects cpu, cpu:NAME, cpu:NAME,+feature or cpu:+feature
+// TARGET: error: unknown target 'toaster'; expects cpu, cpu:NAME, cpu:NAME,+feature, cpu:+feature, cuda or cuda:NAME
 
 // RUN: not gatec compile program.mlir --target=cpu:toaster 2>&1 | FileCheck %s --check-prefix=CPU
 // CPU: error: unknown CPU 'toaster' in --target; LLVM's names are expected, for example x86-64-v3 or znver4

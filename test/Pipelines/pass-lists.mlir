@@ -5,6 +5,9 @@
 // RUN: gate-opt --gate-tile-pipeline="pairs=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=TILE
 // RUN: gate-opt --gate-tile-pipeline="prepare=false" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=UNPREPARED
 // RUN: gate-opt --gate-cpu-pipeline="vector-bits=256 registers=16" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=CPU
+// RUN: gate-opt --gate-tile-pipeline="kernels=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=KERNELS
+// RUN: gate-opt --gate-block-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=BLOCK
+// RUN: gate-opt --gate-cuda-pipeline="warpgroups=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=CUDA
 // RUN: gate-opt --gate-reference-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=REFERENCE
 // RUN: gate-opt --gate-reference-pipeline="promote=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=ORACLE
 // RUN: gate-opt --gate-llvm-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=LLVM
@@ -60,6 +63,37 @@
 // CPU:      gate-prefetch-tiles
 // CPU:      gate-expand-math{{.*}}scale-instruction=false}
 // CPU:      cse
+
+// For a GPU tiles are kernels, and nothing is packed or prepared.
+// KERNELS:     gate-select-schedules{{.*}}target=gpu
+// KERNELS:     gate-chunk-scans
+// KERNELS:     gate-form-kernels
+// KERNELS-NOT: gate-pack-products
+// KERNELS-NOT: gate-tile-parallel
+// KERNELS-NOT: gate-split-prepare
+
+// Tiles are vectors before there are buffers; what bufferization copies comes
+// after, and is a kernel as well.
+// BLOCK:      gate-vectorize-blocks
+// BLOCK:      gate-export-functions
+// BLOCK:      one-shot-bufferize
+// BLOCK:      gate-place-buffers
+// BLOCK:      gate-convert-copy-to-linalg
+// BLOCK:      gate-form-kernels
+// BLOCK:      gate-vectorize-blocks
+// BLOCK:      gate-outline-kernels
+
+// On the kernels alone.
+// CUDA:      Pass Manager with 1 passes:
+// CUDA:      builtin.module(
+// CUDA:      builtin.module(
+// CUDA:      gate-distribute-blocks{{.*}}warpgroups=true
+// CUDA:      gate-expand-math{exponential-instruction=true
+// CUDA:      gate-lower-kernel-arguments
+// CUDA:      convert-nvvm-to-llvm
+// CUDA:      convert-vector-to-llvm{{.*}}enable-x86vector=false
+// CUDA:      convert-func-to-llvm
+// CUDA:      reconcile-unrealized-casts
 
 // REFERENCE:      gate-expand-meaning
 // REFERENCE-NEXT: )

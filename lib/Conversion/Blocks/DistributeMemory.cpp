@@ -32,6 +32,10 @@ int64_t gate::knownDivisor(Value index) {
   IntegerAttr constant;
   if (matchPattern(index, m_Constant(&constant)))
     return largestPower(constant.getInt());
+  // A loop starts somewhere and goes on by its step.
+  if (scf::ForOp loop = scf::getForInductionVarOwner(index))
+    return std::min(knownDivisor(loop.getLowerBound()),
+                    knownDivisor(loop.getStep()));
   Operation *op = index.getDefiningOp();
   if (!op)
     return 1;
