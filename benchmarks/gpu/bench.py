@@ -233,9 +233,10 @@ def main() -> None:
             times["host"].append(host_seconds(row.ours))
         median = {key: statistics.median(values) for key, values in times.items()}
         rate = copy_bytes / median["copy"]
+        share = 100 * row.bytes / median["ours"] / rate
         print(
             f"{row.name:36s} {median['ours'] * 1e6:9.1f} us  "
-            f"{100 * row.bytes / median['ours'] / rate:5.1f} % of copy {rate / 1e12:.2f} TB/s  "
+            f"{share:5.1f} % of copy {rate / 1e12:.2f} TB/s  "
             f"{row.peer_name} {median['peer'] * 1e6:9.1f} us  "
             f"without graph {median['host'] * 1e6:9.1f} us  error {error:.1e}",
             flush=True,
