@@ -215,7 +215,7 @@ int32_t gate_rt_cuda_status(const GateLibrary *library, int32_t device) {
   if (!word)
     return GATE_STATUS_OK;
   Message(kCaller).add("cuda:%d: a call since the last query met index data "
-                       "out of range; such indices were clamped",
+                       "out of range; what they read was 0",
                        device);
   return GATE_STATUS_INVALID_DATA;
 }

@@ -280,7 +280,7 @@ int32_t gate_rt_cuda_load(const struct GateLibrary *library, int32_t device);
 
 /// Waits for GPU number `device` and returns GATE_STATUS_INVALID_DATA when a
 /// kernel of this library met index data out of range since the last query
-/// (such indices are clamped), GATE_STATUS_OK otherwise.
+/// (what such an index reads is 0), GATE_STATUS_OK otherwise.
 int32_t gate_rt_cuda_status(const struct GateLibrary *library, int32_t device);
 
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
 
 #include "Distributor.h"
 #include "gate/Conversion/Passes.h"
+#include "gate/Runtime/Abi.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -576,6 +577,10 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
                            /*isConstant=*/false, LLVM::Linkage::External,
                            sharedSymbol, /*value=*/Attribute(),
                            /*alignment=*/1024, /*addrSpace=*/3);
+    LLVM::GlobalOp::create(b, getOperation().getLoc(), b.getI32Type(),
+                           /*isConstant=*/false, LLVM::Linkage::External,
+                           GATE_CUDA_STATUS_SYMBOL, b.getI32IntegerAttr(0),
+                           /*alignment=*/4, /*addrSpace=*/1);
     for (func::FuncOp kernel : kernels)
       if (failed(distribute(kernel)))
         return signalPassFailure();

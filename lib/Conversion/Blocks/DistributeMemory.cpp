@@ -7,6 +7,8 @@
 
 #include "Distributor.h"
 
+#include "gate/Runtime/Abi.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -330,10 +332,22 @@ static std::optional<int64_t> strideAlongLast(Value indices) {
   return std::nullopt;
 }
 
+/// Sets the word that a status query reads; all threads store the same.
+void Distributor::reportUnless(Value condition) {
+  Value isBad = arith::XOrIOp::create(
+      b, loc, condition, arith::ConstantIntOp::create(b, loc, 1, 1));
+  scf::IfOp::create(b, loc, isBad, [&](OpBuilder &inner, Location where) {
+    auto pointer = LLVM::LLVMPointerType::get(inner.getContext(), 1);
+    Value word = LLVM::AddressOfOp::create(inner, where, pointer,
+                                           GATE_CUDA_STATUS_SYMBOL);
+    Value one = arith::ConstantIntOp::create(inner, where, 1, 32);
+    LLVM::StoreOp::create(inner, where, one, word);
+    scf::YieldOp::create(inner, where);
+  });
+}
+
 LogicalResult Distributor::gather(vector::GatherOp op) {
   LinearLayout layout = layouts.of(op.getResult());
-  if (!matchPattern(op.getMask(), m_One()))
-    return op.emitError("expects a gather without a mask");
   auto type = dyn_cast<MemRefType>(op.getBase().getType());
   if (!type || !type.getLayout().isIdentity())
     return op.emitError("expects a gather from a whole buffer");
@@ -341,7 +355,8 @@ LogicalResult Distributor::gather(vector::GatherOp op) {
     if (!matchPattern(origin, m_Zero()))
       return op.emitError("expects a gather from a whole buffer");
   Value indices = get(op.getIndices(), layout);
-  if (!indices)
+  Value mask = get(op.getMask(), layout), other = get(op.getPassThru(), layout);
+  if (!indices || !mask || !other)
     return failure();
   // Rows are contiguous: wide loads where only the row is data.
   Type element = type.getElementType();
@@ -373,6 +388,10 @@ LogicalResult Distributor::gather(vector::GatherOp op) {
       b, loc, rowType, op.getBase(), OpFoldResult(b.getIndexAttr(0)),
       ArrayRef<OpFoldResult>{total}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
   Values positions = split(indices), elements;
+  Values inside = split(mask), others = split(other);
+  Value isAllInside = inside.front();
+  for (Value element : ArrayRef(inside).drop_front())
+    isAllInside = arith::AndIOp::create(b, loc, isAllInside, element);
   for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
     Value position = positions[reg];
     if (!position.getType().isIndex())
@@ -382,6 +401,9 @@ LogicalResult Distributor::gather(vector::GatherOp op) {
         /*nontemporal=*/false, llvm::MaybeAlign(width * bytes));
     llvm::append_range(elements, split(chunk));
   }
+  for (auto [element, isInside, instead] : llvm::zip(elements, inside, others))
+    element = arith::SelectOp::create(b, loc, isInside, element, instead);
+  reportUnless(isAllInside);
   set(op.getResult(), join(elements));
   return success();
 }

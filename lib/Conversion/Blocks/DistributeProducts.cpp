@@ -1,7 +1,7 @@
 //===- DistributeProducts.cpp - Products of matrices on tensor cores ------===//
 //
-// mma.sync on fragments in registers. Products of f32 are three of tf32, on
-// what each operand rounds to and on what that loses: 22 of 24 bits take part.
+// mma.sync on fragments in registers. Products of f32 are four of tf32, on what
+// each operand rounds to and on what that loses, rounded again: 22 of 24 bits.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -36,10 +36,13 @@ Distributor::splitWide(Value registers) {
         b, loc, DenseElementsAttr::get(integers, b.getI32IntegerAttr(value)));
   };
   // Rounded to 10 bits behind the point: half a unit added, the rest cut.
+  auto rounded = [&](Value word) -> Value {
+    return arith::AndIOp::create(
+        b, loc, arith::AddIOp::create(b, loc, word, constant(0x1000)),
+        constant(static_cast<int32_t>(0xffffe000u)));
+  };
   Value bits = vector::BitCastOp::create(b, loc, integers, registers);
-  Value high = arith::AndIOp::create(
-      b, loc, arith::AddIOp::create(b, loc, bits, constant(0x1000)),
-      constant(static_cast<int32_t>(0xffffe000u)));
+  Value high = rounded(bits);
   // Infinity and nan would become something else.
   Value exponent = arith::AndIOp::create(b, loc, bits, constant(0x7f800000));
   Value isSpecial = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
@@ -50,7 +53,7 @@ Distributor::splitWide(Value registers) {
   Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
   rest = arith::SelectOp::create(b, loc, isSpecial, zero, rest);
   return {split(high),
-          split(vector::BitCastOp::create(b, loc, integers, rest))};
+          split(rounded(vector::BitCastOp::create(b, loc, integers, rest)))};
 }
 
 /// Sums that a thread can hold beside what a kernel needs otherwise.
@@ -126,6 +129,7 @@ LogicalResult Distributor::multiply(vector::ContractionOp op) {
         // The small ones first; tensor cores cut what they add, so that long
         // sums are added outside.
         Values part(4, zero);
+        product(operand(leftRest, i, 4), operand(rightRest, j, 2), part);
         product(operand(leftRest, i, 4), c, part);
         product(a, operand(rightRest, j, 2), part);
         product(a, c, part);

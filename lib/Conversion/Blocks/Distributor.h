@@ -71,6 +71,7 @@ private:
   mlir::LogicalResult read(mlir::vector::TransferReadOp op);
   mlir::LogicalResult write(mlir::vector::TransferWriteOp op);
   mlir::LogicalResult gather(mlir::vector::GatherOp op);
+  void reportUnless(Value condition);
   /// How a tile in memory is accessed.
   struct Access {
     /// Neighbouring registers in one access.

@@ -278,23 +278,30 @@ FailureOr<Value> BlockVectorizer::reduce(linalg::LinalgOp op, unsigned result,
   return sum;
 }
 
-/// A load of single elements at computed indices of a whole tensor. Every index
-/// is clamped: data decide it.
+/// A load of single elements at computed indices of a whole tensor. Data decide
+/// them: outside of the tensor the element is 0, and the place that is read
+/// anyway is inside.
 Value BlockVectorizer::gather(tensor::ExtractOp op, const Shape &shape,
                               IRMapping &mapping) {
   Value source = op.getTensor();
   auto type = cast<RankedTensorType>(source.getType());
   Value flat;
+  Value mask = arith::ConstantOp::create(
+      b, loc,
+      DenseElementsAttr::get(VectorType::get(shape, b.getI1Type()), true));
   for (auto [dim, index] : llvm::enumerate(op.getIndices())) {
     Value position = mapping.lookupOrDefault(index);
     if (!isa<VectorType>(position.getType()))
       position = splat(position, shape);
     Value size = getValueOrCreateConstantIndexOp(b, loc, sizeOf(source, dim));
-    Value one = arith::ConstantIndexOp::create(b, loc, 1);
-    Value last = splat(arith::SubIOp::create(b, loc, size, one), shape);
-    position = arith::MinSIOp::create(b, loc, position, last);
-    position =
-        arith::MaxSIOp::create(b, loc, position, splat(zeroIndex(), shape));
+    // A loop over a dim stays inside of it.
+    if (!index.getDefiningOp<linalg::IndexOp>()) {
+      Value isBelow = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                            position, splat(size, shape));
+      mask = arith::AndIOp::create(b, loc, mask, isBelow);
+      Value origin = splat(zeroIndex(), shape);
+      position = arith::SelectOp::create(b, loc, isBelow, position, origin);
+    }
     if (flat)
       flat = arith::AddIOp::create(
           b, loc, arith::MulIOp::create(b, loc, flat, splat(size, shape)),
@@ -302,16 +309,13 @@ Value BlockVectorizer::gather(tensor::ExtractOp op, const Shape &shape,
     else
       flat = position;
   }
-  Value mask = arith::ConstantOp::create(
-      b, loc,
-      DenseElementsAttr::get(VectorType::get(shape, b.getI1Type()), true));
   Value padding = splat(
       arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType())),
       shape);
   SmallVector<Value> origin(type.getRank(), zeroIndex());
-  return vector::GatherOp::create(b, loc,
-                                  VectorType::get(shape, type.getElementType()),
-                                  source, origin, flat, mask, padding);
+  return vector::GatherOp::create(
+      b, loc, VectorType::get(shape, type.getElementType()), source, origin,
+      flat, mask, padding, llvm::MaybeAlign());
 }
 
 LogicalResult BlockVectorizer::vectorizeBody(linalg::LinalgOp op,

@@ -279,7 +279,7 @@ TEST_F(CudaTest, StatusWord) {
   EXPECT_EQ(gate_rt_cuda_status(&lib.library, 0), GATE_STATUS_INVALID_DATA);
   EXPECT_EQ(lib.message(),
             "cuda_status: cuda:0: a call since the last query met index data "
-            "out of range; such indices were clamped");
+            "out of range; what they read was 0");
   EXPECT_EQ(gate_rt_cuda_status(&lib.library, 0), GATE_STATUS_OK);
   driver.failures["cuCtxSynchronize"] = 719;
   EXPECT_EQ(gate_rt_cuda_status(&lib.library, 0), GATE_STATUS_DEVICE_ERROR);
