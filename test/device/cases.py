@@ -495,7 +495,9 @@ def functions() -> Iterator[Case]:
         def formula(a: Arithmetic, x: np.ndarray, function=function) -> Arrays:
             return {"y": function(x).astype(a.dtype)}
 
-        kernel = Kernel("math", "math", build, formula, {"x": kind})
+        # exp of a large argument is no f16.
+        data = "normal" if type == "f16" and "exp" in name else kind
+        kernel = Kernel("math", "math", build, formula, {"x": data})
         case = kernel_case(kernel, type, 65, {"N": 21})
         if type == "f64":
             more = {"tolerance": 1e-12, "relative": True}

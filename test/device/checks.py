@@ -34,6 +34,7 @@ from calls import (
     expect,
     expect_equal,
     judge,
+    rounding_of_operands,
     sizes_of,
 )  # fmt: skip
 
@@ -145,6 +146,7 @@ def check_cpu(context: Context) -> None:
             allowed *= entry["rms"] if context.case.entry["relative"] else 1.0
         else:
             allowed = 2 * (2 * entry["plain"]["largest"] + SLACK)
+            allowed += 2 * rounding_of_operands(context.case)[0]
             allowed *= entry["rms"] or 1.0
         expect(
             difference <= allowed,

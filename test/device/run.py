@@ -85,7 +85,8 @@ class Run:
         return self.rows.setdefault((family, type), Row())
 
     def run(self, entry: Mapping[str, Any]) -> Context | None:
-        case, row = Case(entry, self._arrays), self.row(entry["family"], entry["type"])
+        case = Case(entry, self._arrays, on_gpu=self._torch is not None)
+        row = self.row(entry["family"], entry["type"])
         row.cases += 1
         failures = self.failures
         context = None

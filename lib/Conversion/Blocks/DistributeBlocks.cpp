@@ -617,6 +617,9 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     OpBuilder b(kernel);
     kernel->setAttr("gate.threads",
                     b.getI64IntegerAttr(warps * LinearLayout::lanes));
+    // Sums of products want all registers; other kernels many blocks.
+    if (product)
+      kernel->setAttr("gate.one_block", b.getUnitAttr());
     kernel->setAttr("gate.shared_bytes",
                     b.getI64IntegerAttr(distributor.getSharedBytes()));
     return success();

@@ -1,7 +1,7 @@
 //===- DistributeProducts.cpp - Products of matrices on tensor cores ------===//
 //
-// mma.sync on fragments in registers. Products of f32 are four of tf32, on what
-// each operand rounds to and on what that loses, rounded again: 22 of 24 bits.
+// mma.sync on fragments in registers. An f32 is the sum of three tf32; of their
+// nine products the six that matter to f32 are added, small ones first.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -26,34 +26,39 @@ Distributor::Values Distributor::words(Value registers) {
   return split(cast);
 }
 
-/// f32 as the tf32 that it rounds to and the tf32 of the rest, as words.
-std::pair<Distributor::Values, Distributor::Values>
-Distributor::splitWide(Value registers) {
+/// f32 as three tf32, each what is left of it rounded: all 24 bits, as words.
+std::array<Distributor::Values, 3> Distributor::splitWide(Value registers) {
   auto type = cast<VectorType>(registers.getType());
   auto integers = VectorType::get(type.getShape(), b.getI32Type());
   auto constant = [&](int32_t value) -> Value {
     return arith::ConstantOp::create(
         b, loc, DenseElementsAttr::get(integers, b.getI32IntegerAttr(value)));
   };
-  // Rounded to 10 bits behind the point: half a unit added, the rest cut.
-  auto rounded = [&](Value word) -> Value {
-    return arith::AndIOp::create(
-        b, loc, arith::AddIOp::create(b, loc, word, constant(0x1000)),
-        constant(static_cast<int32_t>(0xffffe000u)));
-  };
   Value bits = vector::BitCastOp::create(b, loc, integers, registers);
-  Value high = rounded(bits);
   // Infinity and nan would become something else.
   Value exponent = arith::AndIOp::create(b, loc, bits, constant(0x7f800000));
   Value isSpecial = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
                                           exponent, constant(0x7f800000));
-  high = arith::SelectOp::create(b, loc, isSpecial, bits, high);
-  Value rest = arith::SubFOp::create(
-      b, loc, registers, vector::BitCastOp::create(b, loc, type, high));
   Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-  rest = arith::SelectOp::create(b, loc, isSpecial, zero, rest);
-  return {split(high),
-          split(rounded(vector::BitCastOp::create(b, loc, integers, rest)))};
+  std::array<Values, 3> parts;
+  Value rest = registers;
+  for (auto [position, part] : llvm::enumerate(parts)) {
+    // 10 bits behind the point: half a unit added, the rest cut.
+    Value word = vector::BitCastOp::create(b, loc, integers, rest);
+    Value rounded = arith::AndIOp::create(
+        b, loc, arith::AddIOp::create(b, loc, word, constant(0x1000)),
+        constant(static_cast<int32_t>(0xffffe000u)));
+    if (position == 0)
+      rounded = arith::SelectOp::create(b, loc, isSpecial, bits, rounded);
+    part = split(rounded);
+    if (position + 1 == parts.size())
+      break;
+    rest = arith::SubFOp::create(
+        b, loc, rest, vector::BitCastOp::create(b, loc, type, rounded));
+    if (position == 0)
+      rest = arith::SelectOp::create(b, loc, isSpecial, zero, rest);
+  }
+  return parts;
 }
 
 /// Sums that a thread can hold beside what a kernel needs otherwise.
@@ -80,13 +85,13 @@ LogicalResult Distributor::multiply(vector::ContractionOp op) {
   int64_t depths = op.getLhsType().getDimSize(1) / at.fragmentDepth;
   int64_t columns = at.right.getRegisters() / (depths * (isWide ? 2 : 4));
   int64_t rows = at.left.getRegisters() / (depths * (isWide ? 4 : 8));
-  Values leftWords, rightWords, leftRest, rightRest;
+  std::array<Values, 3> leftParts, rightParts;
   if (isWide) {
-    std::tie(leftWords, leftRest) = splitWide(left);
-    std::tie(rightWords, rightRest) = splitWide(right);
+    leftParts = splitWide(left);
+    rightParts = splitWide(right);
   } else {
-    leftWords = words(left);
-    rightWords = words(right);
+    leftParts[0] = words(left);
+    rightParts[0] = words(right);
   }
   Values sums = split(acc);
   Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
@@ -121,18 +126,20 @@ LogicalResult Distributor::multiply(vector::ContractionOp op) {
       for (int64_t depth = 0; depth < depths; ++depth) {
         int64_t i = 4 * (row * depths + depth);
         int64_t j = 2 * (column * depths + depth);
-        Values a = operand(leftWords, i, 4), c = operand(rightWords, j, 2);
+        auto multiplyParts = [&](unsigned l, unsigned r, Values &into) {
+          product(operand(leftParts[l], i, 4), operand(rightParts[r], j, 2),
+                  into);
+        };
         if (!isWide) {
-          product(a, c, d);
+          multiplyParts(0, 0, d);
           continue;
         }
         // The small ones first; tensor cores cut what they add, so that long
         // sums are added outside.
         Values part(4, zero);
-        product(operand(leftRest, i, 4), operand(rightRest, j, 2), part);
-        product(operand(leftRest, i, 4), c, part);
-        product(a, operand(rightRest, j, 2), part);
-        product(a, c, part);
+        for (auto [l, r] : {std::pair(1, 1), std::pair(0, 2), std::pair(2, 0),
+                            std::pair(0, 1), std::pair(1, 0), std::pair(0, 0)})
+          multiplyParts(l, r, part);
         for (auto [sum, term] : llvm::zip(d, part))
           sum = arith::AddFOp::create(b, loc, sum, term);
       }

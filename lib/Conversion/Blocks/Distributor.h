@@ -114,7 +114,7 @@ private:
   /// warps begins (in bytes) and further `row` rows and `depth` on.
   Value descriptor(const Staged &matrix, Value groupBytes, int64_t row,
                    int64_t depth);
-  std::pair<Values, Values> splitWide(Value registers);
+  std::array<Values, 3> splitWide(Value registers);
 
   mlir::func::FuncOp kernel;
   BlockLayouts &layouts;

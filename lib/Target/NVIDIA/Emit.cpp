@@ -55,8 +55,10 @@ static void markKernels(ModuleOp module) {
                     b.getDenseI32ArrayAttr(
                         {static_cast<int32_t>(threadsOf(kernel)), 1, 1}));
     // All registers of a multiprocessor are there for one block.
-    kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(1));
-    for (StringRef name : {"gate.kernel", "gate.threads", "gate.shared_bytes"})
+    if (kernel->hasAttr("gate.one_block"))
+      kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(1));
+    for (StringRef name :
+         {"gate.one_block", "gate.kernel", "gate.threads", "gate.shared_bytes"})
       kernel->removeAttr(name);
   }
 }
