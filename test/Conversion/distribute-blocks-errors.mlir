@@ -45,19 +45,6 @@ func.func @broadcast(%x: memref<8xf32>, %y: memref<4x8xf32>) attributes {gate.ke
 
 // -----
 
-func.func @gather(%x: memref<8xf32>, %y: memref<4xf32>, %n: index) attributes {gate.kernel} {
-  %c0 = arith.constant 0 : index
-  %m = vector.create_mask %n : vector<4xi1>
-  %at = vector.step : vector<4xindex>
-  %none = arith.constant dense<0.0> : vector<4xf32>
-  // expected-error @below {{expects a gather without a mask}}
-  %a = vector.gather %x[%c0] [%at], %m, %none : memref<8xf32>, vector<4xindex>, vector<4xi1>, vector<4xf32> into vector<4xf32>
-  vector.transfer_write %a, %y[%c0] {in_bounds = [true]} : vector<4xf32>, memref<4xf32>
-  return
-}
-
-// -----
-
 func.func @part(%x: memref<8xf32>, %y: memref<4xf32>, %n: index) attributes {gate.kernel} {
   %c0 = arith.constant 0 : index
   %all = arith.constant dense<true> : vector<4xi1>

@@ -70,20 +70,20 @@ func.func @reduction(%x: tensor<64x48xf32>, %room: tensor<64xf32>) -> tensor<64x
 
 // -----
 
-// Rows whose numbers are data: each is moved into the table, below as above.
+// Rows whose numbers are data: outside of the table nothing is read.
 // CHECK-LABEL: func.func @gather(
 // CHECK-SAME:    %[[TABLE:[^:]*]]: tensor<100x32xf32>
 // CHECK-DAG:     %[[FIRST:.*]] = arith.constant dense<0> : vector<16x32xindex>
-// CHECK-DAG:     %[[LAST:.*]] = arith.constant dense<99> : vector<16x32xindex>
+// CHECK-DAG:     %[[SIZE:.*]] = arith.constant dense<100> : vector<16x32xindex>
 // CHECK-DAG:     %[[WIDTH:.*]] = arith.constant dense<32> : vector<16x32xindex>
 // CHECK:           vector.transfer_read {{.*}} : tensor<16xi32>, vector<16xi32>
 // CHECK:           %[[ROWS:.*]] = arith.index_cast {{.*}} : vector<16x32xi32> to vector<16x32xindex>
 // CHECK:           vector.step : vector<32xindex>
-// CHECK:           %[[BELOW:.*]] = arith.minsi %[[ROWS]], %[[LAST]]
-// CHECK:           %[[INSIDE:.*]] = arith.maxsi %[[BELOW]], %[[FIRST]]
+// CHECK:           %[[BELOW:.*]] = arith.cmpi ult, %[[ROWS]], %[[SIZE]]
+// CHECK:           %[[INSIDE:.*]] = arith.select %[[BELOW]], %[[ROWS]], %[[FIRST]]
 // CHECK:           %[[START:.*]] = arith.muli %[[INSIDE]], %[[WIDTH]]
 // CHECK:           %[[AT:.*]] = arith.addi %[[START]], %{{.*}}
-// CHECK:           vector.gather %[[TABLE]][%{{.*}}, %{{.*}}] [%[[AT]]]
+// CHECK:           vector.gather %[[TABLE]][%{{.*}}, %{{.*}}] [%[[AT]]], %[[BELOW]]
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (i)>
 func.func @gather(%table: tensor<100x32xf32>, %ids: tensor<64xi32>, %room: tensor<64x32xf32>) -> tensor<64x32xf32> {
