@@ -38,9 +38,9 @@ struct EmitOptions {
 /// `signature` and optimizes the whole for `machine`. The modules may use the
 /// same names for what the tables do not refer to.
 llvm::Expected<std::unique_ptr<llvm::Module>>
-emitLLVM(llvm::ArrayRef<mlir::ModuleOp> modules, const LibrarySignature &signature,
-         const CPUMachine &machine, const EmitOptions &options,
-         llvm::LLVMContext &context);
+emitLLVM(llvm::ArrayRef<mlir::ModuleOp> modules,
+         const LibrarySignature &signature, const CPUMachine &machine,
+         const EmitOptions &options, llvm::LLVMContext &context);
 
 /// The bytes of an object file.
 llvm::Expected<llvm::SmallVector<char, 0>>
