@@ -17,6 +17,7 @@
 #include "gate/Target/NVIDIA/Emit.h"
 
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Parser/Parser.h"
@@ -280,6 +281,8 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
   if (options.progress)
     options.progress(stage);
   PassManager manager(&context);
+  // What a stage promises is verified once; gate-opt does so after every pass.
+  manager.enableVerifier(false);
   if (!options.reproducer.empty())
     manager.enableCrashReproducerGeneration(options.reproducer);
   if (stage == "model") {
@@ -315,7 +318,7 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
     if (options.debug)
       manager.addPass(LLVM::createDIScopeForLLVMFuncOpPass());
   }
-  if (failed(manager.run(module)))
+  if (failed(manager.run(module)) || failed(verify(module)))
     return failure();
   if (llvm::is_contained(options.printAfter, stage)) {
     llvm::errs() << "// after stage " << stage << (onDevice ? " (cuda)" : "")
