@@ -43,7 +43,8 @@ static constexpr double lowestLogGate = -1.0e4;
 /// The largest |b_i - b_r| for which factors and products of operands stay
 /// normal numbers and what rounding the sum costs stays below the rounding of
 /// the operands: exp(60) and exp(-60) leave 2^40 on both sides in bf16; f16
-/// ends at 2^-14; in f32 a sum of 8 is rounded to 2^-21 of a factor.
+/// ends at 2^-14 and 65504, which exp(4) reaches from 1199; in f32 a sum of 8
+/// is rounded to 2^-21 of a factor.
 static double largestExponent(Type operand) {
   return operand.isBF16() ? 60 : operand.isF16() ? 4 : 8;
 }
