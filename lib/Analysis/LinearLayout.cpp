@@ -159,6 +159,23 @@ LinearLayout LinearLayout::dropDim(unsigned dim) const {
   return result;
 }
 
+std::optional<LinearLayout> LinearLayout::halve(unsigned dim) const {
+  Coordinates half(getRank(), 0);
+  half[dim] = shape[dim] / 2;
+  LinearLayout result = *this;
+  result.shape[dim] = half[dim];
+  auto *found = llvm::find(result.bases[Register], half);
+  if (half[dim] == 0 || found == result.bases[Register].end())
+    return std::nullopt;
+  result.bases[Register].erase(found);
+  // Nothing else may lead to the upper half.
+  for (const auto &place : result.bases)
+    for (const Coordinates &basis : place)
+      if (basis[dim] & half[dim])
+        return std::nullopt;
+  return result;
+}
+
 LinearLayout LinearLayout::transpose(ArrayRef<unsigned> permutation) const {
   llvm::SmallVector<int64_t, 4> permuted;
   for (unsigned from : permutation)

@@ -93,6 +93,9 @@ public:
   /// over `dim`, or needs for broadcasting along it: places with coordinate
   /// zero there. Registers that become copies are dropped.
   LinearLayout dropDim(unsigned dim) const;
+  /// The layout of either half of a tile along `dim`, where the upper half is in
+  /// registers of the threads that have the lower one; otherwise nothing.
+  std::optional<LinearLayout> halve(unsigned dim) const;
   /// Dim i of the result is dim `permutation[i]` of this.
   LinearLayout transpose(llvm::ArrayRef<unsigned> permutation) const;
   /// The same places for a tile of as many elements in row-major order.

@@ -147,8 +147,6 @@ Value Distributor::isOwner(const LinearLayout &layout) {
 // Shared memory
 //===----------------------------------------------------------------------===//
 
-void Distributor::barrier() { NVVM::Barrier0Op::create(b, loc); }
-
 void Distributor::reserveShared(int64_t bytes) {
   sharedBytes = std::max(sharedBytes, bytes);
 }
@@ -336,6 +334,8 @@ Value Distributor::get(Value vector, const LinearLayout &layout) {
           "expects constants of one value in a GPU kernel");
     return value;
   }
+  if (tiles.contains(vector))
+    return readTile(vector, layout);
   Operation *op = vector.getDefiningOp();
   if (auto cast = dyn_cast_or_null<vector::TransposeOp>(op))
     return get(cast.getVector(), sourceLayout(cast, layout));
@@ -487,6 +487,22 @@ LogicalResult Distributor::distribute(Operation *op) {
     return distributeLoop(loop);
   if (auto choice = dyn_cast<scf::IfOp>(op))
     return distributeChoice(choice);
+  if (auto make = dyn_cast<block::RingOp>(op))
+    return makeRing(make);
+  if (auto split = dyn_cast<block::SpecializeOp>(op))
+    return specialize(split);
+  if (auto acquire = dyn_cast<block::AcquireOp>(op))
+    return this->acquire(acquire);
+  if (auto copy = dyn_cast<block::CopyOp>(op))
+    return this->copy(copy);
+  if (auto take = dyn_cast<block::TakeOp>(op))
+    return this->take(take);
+  if (auto release = dyn_cast<block::ReleaseOp>(op))
+    return this->release(release);
+  if (auto product = dyn_cast<block::MultiplyOp>(op))
+    return start(product);
+  if (auto wait = dyn_cast<block::WaitOp>(op))
+    return this->wait(wait);
   if (auto extract = dyn_cast<vector::ExtractOp>(op);
       extract && extract.getSourceVectorType().getNumElements() == 1 &&
       !isa<VectorType>(extract.getType())) {
@@ -539,13 +555,18 @@ LogicalResult Distributor::run() {
   // What a thread is, once.
   b.setInsertionPointToStart(&entry);
   Type i32 = b.getI32Type();
-  Value thread = NVVM::ThreadIdXOp::create(b, loc, i32);
+  thread = NVVM::ThreadIdXOp::create(b, loc, i32);
   Value bits = arith::ConstantIntOp::create(b, loc, 5, 32);
   Value mask = arith::ConstantIntOp::create(b, loc, 31, 32);
   lane = arith::IndexCastUIOp::create(
       b, loc, b.getIndexType(), arith::AndIOp::create(b, loc, thread, mask));
-  warp = arith::IndexCastUIOp::create(
-      b, loc, b.getIndexType(), arith::ShRUIOp::create(b, loc, thread, bits));
+  // From the first lane: the same in a warp, and known to be.
+  Value number = NVVM::ShflOp::create(
+      b, loc, i32, arith::ConstantIntOp::create(b, loc, -1, 32),
+      arith::ShRUIOp::create(b, loc, thread, bits),
+      arith::ConstantIntOp::create(b, loc, 0, 32), mask, NVVM::ShflKind::idx,
+      UnitAttr());
+  warp = arith::IndexCastUIOp::create(b, loc, b.getIndexType(), number);
   SmallVector<Operation *> ops;
   for (Operation &op : llvm::make_range(
            std::next(Block::iterator(warp.getDefiningOp())), entry.end()))
@@ -558,7 +579,9 @@ LogicalResult Distributor::run() {
   // The vectors of the block are used by one another only.
   for (Operation *op : llvm::reverse(old))
     op->erase();
-  return success();
+  for (auto op : llvm::make_early_inc_range(entry.getOps<block::RingOp>()))
+    op.erase();
+  return finishRing();
 }
 
 namespace {
@@ -590,11 +613,13 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // The largest vector decides how many threads there are, the narrowest
     // type in memory how many neighbours fill 16 bytes.
     int64_t largest = 1, narrowest = 16, product = 0;
+    bool hasRing = false;
     kernel.walk([&](Operation *op) {
-      if (auto contraction = dyn_cast<vector::ContractionOp>(op))
+      if (isa<vector::ContractionOp, block::MultiplyOp>(op))
         product = std::max(
             product,
-            cast<VectorType>(contraction.getResultType()).getNumElements());
+            cast<VectorType>(op->getResult(0).getType()).getNumElements());
+      hasRing |= isa<block::RingOp>(op);
       for (Value value : op->getResults())
         if (auto type = dyn_cast<VectorType>(value.getType()))
           largest = std::max(largest, type.getNumElements());
@@ -607,16 +632,19 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     int64_t warps = std::clamp<int64_t>(
         largest / (LinearLayout::lanes * elementsPerThread), 1, maxWarps);
     // Sums of a product stay in registers: more of them read each operand from
-    // shared memory less often.
-    if (product)
+    // shared memory less often. Beside warps that copy, two groups of warps
+    // have most of the registers.
+    if (product && hasRing)
+      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
+    else if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
-    Distributor distributor(kernel, layouts);
+    Distributor distributor(kernel, layouts, sharedBytes);
     if (failed(distributor.run()))
       return failure();
     OpBuilder b(kernel);
     kernel->setAttr("gate.threads",
-                    b.getI64IntegerAttr(warps * LinearLayout::lanes));
+                    b.getI64IntegerAttr(distributor.getThreads()));
     // Sums of products want all registers; other kernels many blocks.
     if (product)
       kernel->setAttr("gate.one_block", b.getUnitAttr());

@@ -10,7 +10,10 @@
 
 #include "BlockLayouts.h"
 
+#include "Block/IR/Block.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -21,13 +24,18 @@ namespace gate {
 /// vector of one dim in the order of its layout.
 class Distributor {
 public:
-  Distributor(mlir::func::FuncOp kernel, BlockLayouts &layouts)
+  /// `mostShared`: bytes of shared memory that a block may have.
+  Distributor(mlir::func::FuncOp kernel, BlockLayouts &layouts,
+              int64_t mostShared)
       : kernel(kernel), layouts(layouts), b(kernel.getContext()),
-        loc(kernel.getLoc()) {}
+        loc(kernel.getLoc()), mostShared(mostShared) {}
 
   mlir::LogicalResult run();
   /// Bytes of shared memory that the kernel needs.
   int64_t getSharedBytes() const { return sharedBytes; }
+  /// Threads of a block: those that vectors are distributed over, and those
+  /// that copy.
+  int64_t getThreads() const;
 
 private:
   using Value = mlir::Value;
@@ -70,6 +78,9 @@ private:
   // DistributeMemory.cpp
   mlir::LogicalResult read(mlir::vector::TransferReadOp op);
   mlir::LogicalResult write(mlir::vector::TransferWriteOp op);
+  /// Writes a part of the vector that begins at `offset`.
+  mlir::LogicalResult writePart(mlir::vector::TransferWriteOp op, Value value,
+                                LinearLayout from, const Coordinates &offset);
   mlir::LogicalResult gather(mlir::vector::GatherOp op);
   void reportUnless(Value condition);
   /// How a tile in memory is accessed.
@@ -97,12 +108,23 @@ private:
   mlir::LogicalResult multiply(mlir::vector::ContractionOp op);
   Values words(Value registers);
   // DistributeWarpgroups.cpp
-  mlir::LogicalResult multiplyInGroups(mlir::vector::ContractionOp op,
-                                       const WarpgroupLayouts &at);
+  /// The matrices are the first operands, what is added to is the third.
+  mlir::LogicalResult multiplyInGroups(mlir::Operation *op, ProductShape shape,
+                                       const WarpgroupLayouts &at,
+                                       bool isWaitedFor);
+  mlir::LogicalResult start(block::MultiplyOp op);
+  /// Inline assembly; no type: no result.
+  Value assemble(mlir::Type type, const Values &operands, llvm::StringRef text,
+                 llvm::StringRef constraints);
+  /// An instruction that takes the registers through it: what computes them
+  /// stays before, what uses them after.
+  void passThrough(Values &registers, llvm::StringRef letter,
+                   llvm::StringRef text);
   /// A matrix in shared memory as wgmma reads it.
   struct Staged {
-    /// Bytes from the start of shared memory, and all bytes.
-    int64_t offset = 0, bytes = 0;
+    /// Its address in shared memory, an i64, and its bytes.
+    Value start;
+    int64_t bytes = 0;
     /// Whether the depth is contiguous, or rows (columns of the right side).
     bool alongDepth = true;
     /// Bytes of one contiguous row of a block, and bytes between blocks.
@@ -116,15 +138,66 @@ private:
                    int64_t depth);
   std::array<Values, 3> splitWide(Value registers);
 
+  // DistributeRings.cpp
+  /// A tile of a ring, in blocks of rows of up to 128 bytes, swizzled in pieces
+  /// of 16.
+  struct RingTile {
+    /// Bytes from the start of shared memory, an index.
+    Value start;
+    int64_t span, block;
+  };
+  mlir::LogicalResult makeRing(block::RingOp op);
+  mlir::LogicalResult specialize(block::SpecializeOp op);
+  mlir::LogicalResult acquire(block::AcquireOp op);
+  mlir::LogicalResult copy(block::CopyOp op);
+  mlir::LogicalResult take(block::TakeOp op);
+  mlir::LogicalResult release(block::ReleaseOp op);
+  mlir::LogicalResult wait(block::WaitOp op);
+  /// How many stages there is room for, once all else is known.
+  mlir::LogicalResult finishRing();
+  /// Bytes from the start of shared memory to the slot of a step.
+  Value slotStart(Value step);
+  /// The barriers of a slot: filled by copies, emptied by consumers.
+  Value barrierOf(Value step, bool full);
+  /// Which time the slot is used, even or odd.
+  Value parityOf(Value step);
+  Value readTile(Value tile, const LinearLayout &layout);
+  /// The tile of a ring that a matrix is, if any, and whether transposed.
+  std::optional<std::pair<RingTile, bool>> findTile(Value matrix);
+  int64_t addTensorMap(block::CopyOp op, int64_t span);
+  std::optional<int64_t> parameterOf(Value value);
+
   mlir::func::FuncOp kernel;
   BlockLayouts &layouts;
   mlir::OpBuilder b;
   mlir::Location loc;
   /// Registers by vector; a value that is not flexible has one layout.
   llvm::DenseMap<Value, Value> registers;
-  Value lane, warp;
-  int64_t sharedBytes = 0;
+  Value thread, lane, warp;
+  int64_t sharedBytes = 0, mostShared;
+  /// The ring, with constants that finishRing() sets: where slots and barriers
+  /// begin, and the number of stages.
+  block::RingType ring;
+  llvm::SmallVector<int64_t> tileOffsets;
+  int64_t slotBytes = 0;
+  llvm::SmallVector<mlir::arith::ConstantOp> slotsStart, barriersStart, stages;
+  Value makeLater(llvm::SmallVectorImpl<mlir::arith::ConstantOp> &list,
+                  mlir::Type type);
+  llvm::DenseMap<Value, RingTile> tiles;
+  /// What has been read of tiles, by layout.
+  llvm::DenseMap<Value, llvm::SmallVector<std::pair<LinearLayout, Value>, 1>>
+      tilesRead;
+  /// Inside the consumers, whose barriers leave the producer out.
+  bool amongConsumers = false;
+  llvm::SmallVector<mlir::Attribute> tensorMaps;
 };
+
+/// Bytes of one contiguous row of a tile in shared memory, and bytes between
+/// blocks of such rows.
+struct TileShape {
+  int64_t span, block;
+};
+TileShape sharedShape(mlir::VectorType tile);
 
 /// The registers of one layout in the order of another with the same lanes and
 /// warps; nothing where a thread lacks an element.
