@@ -176,6 +176,36 @@ std::optional<LinearLayout> LinearLayout::halve(unsigned dim) const {
   return result;
 }
 
+std::optional<LinearLayout> LinearLayout::ofOneWarp() const {
+  LinearLayout result = *this;
+  result.bases[Warp].clear();
+  for (const Coordinates &basis : bases[Warp]) {
+    auto isSet = [](int64_t coordinate) { return coordinate != 0; };
+    if (llvm::count_if(basis, isSet) > 1)
+      return std::nullopt;
+    for (auto [size, coordinate] : llvm::zip(result.shape, basis))
+      size = coordinate ? size / 2 : size;
+  }
+  // Warps have the upper bits of each coordinate, and only those.
+  for (const Coordinates &basis : bases[Warp])
+    for (auto [size, coordinate] : llvm::zip(result.shape, basis))
+      if (coordinate && coordinate < size)
+        return std::nullopt;
+  for (Place place : {Register, Lane})
+    for (const Coordinates &basis : bases[place])
+      for (auto [size, coordinate] : llvm::zip(result.shape, basis))
+        if (coordinate >= size)
+          return std::nullopt;
+  return result;
+}
+
+LinearLayout LinearLayout::acrossWarpsOf(const LinearLayout &whole) const {
+  LinearLayout result = *this;
+  result.shape = whole.shape;
+  result.bases[Warp] = whole.bases[Warp];
+  return result;
+}
+
 LinearLayout LinearLayout::transpose(ArrayRef<unsigned> permutation) const {
   llvm::SmallVector<int64_t, 4> permuted;
   for (unsigned from : permutation)

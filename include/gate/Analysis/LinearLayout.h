@@ -96,6 +96,12 @@ public:
   /// The layout of either half of a tile along `dim`, where the upper half is in
   /// registers of the threads that have the lower one; otherwise nothing.
   std::optional<LinearLayout> halve(unsigned dim) const;
+  /// The part of one warp, as a tile of its own, where warps split the tile
+  /// into equal parts that are contiguous along each dim; otherwise nothing.
+  std::optional<LinearLayout> ofOneWarp() const;
+  /// This as the part of each warp of `whole`, of which `ofOneWarp()` has the
+  /// same shape.
+  LinearLayout acrossWarpsOf(const LinearLayout &whole) const;
   /// Dim i of the result is dim `permutation[i]` of this.
   LinearLayout transpose(llvm::ArrayRef<unsigned> permutation) const;
   /// The same places for a tile of as many elements in row-major order.

@@ -188,9 +188,19 @@ Value Distributor::convert(Value value, const LinearLayout &from,
       moved.push_back(elements[source]);
     return join(moved);
   }
-  // Through shared memory: rows along the last dim, their pieces of 16 bytes in
-  // an order that differs from row to row, so that a column is spread over
-  // banks.
+  // Between the lanes of each warp where no other warp is asked.
+  if (from.getBases(LinearLayout::Warp) == to.getBases(LinearLayout::Warp))
+    if (std::optional<LinearLayout> part = from.ofOneWarp())
+      if (std::optional<LinearLayout> partTo = to.ofOneWarp())
+        return exchange(value, *part, *partTo, /*inWarp=*/true);
+  return exchange(value, from, to, /*inWarp=*/false);
+}
+
+/// Through shared memory: rows along the last dim, their pieces of 16 bytes in
+/// an order that differs from row to row, so that a column is spread over
+/// banks.
+Value Distributor::exchange(Value value, const LinearLayout &from,
+                            const LinearLayout &to, bool inWarp) {
   Type element = cast<VectorType>(value.getType()).getElementType();
   Type stored = element.isInteger(1) ? b.getI8Type() : element;
   if (stored.isIndex())
@@ -200,14 +210,32 @@ Value Distributor::convert(Value value, const LinearLayout &from,
   int64_t count = 1;
   for (int64_t size : shape)
     count *= size;
-  reserveShared(count * bytes);
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  // A warp has memory of its own for this: nothing else is ever there.
+  Value start;
+  if (inWarp) {
+    int64_t own = llvm::alignTo(count * bytes, 16);
+    warpBytes = std::max(warpBytes, own);
+    start = arith::AddIOp::create(
+        b, loc, arith::MulIOp::create(b, loc, warpId(), number(own)),
+        makeLater(warpsStart, b.getIndexType()));
+  } else {
+    reserveShared(count * bytes);
+    start = number(0);
+  }
+  auto synchronize = [&] {
+    if (inWarp)
+      NVVM::SyncWarpOp::create(b, loc,
+                               arith::ConstantIntOp::create(b, loc, -1, 32));
+    else
+      barrier();
+  };
   int64_t rank = shape.size();
   int64_t last = rank ? shape.back() : 1;
   int64_t piece = 16 / bytes;
   int64_t pieces = std::clamp<int64_t>(last / piece, 1, 8);
-  auto number = [&](int64_t n) -> Value {
-    return arith::ConstantIndexOp::create(b, loc, n);
-  };
   auto address = [&](const LinearLayout &layout, Values &thread, int64_t reg) {
     Value row = number(0);
     for (int64_t dim = 0; dim + 1 < rank; ++dim)
@@ -222,7 +250,9 @@ Value Distributor::convert(Value value, const LinearLayout &from,
     }
     Value index = arith::AddIOp::create(
         b, loc, arith::MulIOp::create(b, loc, row, number(last)), column);
-    return sharedAddress(index, stored);
+    index = arith::AddIOp::create(
+        b, loc, arith::MulIOp::create(b, loc, index, number(bytes)), start);
+    return sharedAddress(index, b.getI8Type());
   };
   auto widthOf = [&](const LinearLayout &layout) {
     return rank ? std::min(piece, layout.getContiguous(rank - 1)) : 1;
@@ -249,7 +279,7 @@ Value Distributor::convert(Value value, const LinearLayout &from,
     LLVM::StoreOp::create(b, loc, join(chunk), address(from, thread, reg),
                           static_cast<unsigned>(width * bytes));
   }
-  barrier();
+  synchronize();
   thread = threadCoordinates(to);
   elements.clear();
   width = widthOf(to);
@@ -259,7 +289,7 @@ Value Distributor::convert(Value value, const LinearLayout &from,
                                        static_cast<unsigned>(width * bytes));
     llvm::append_range(elements, split(chunk));
   }
-  barrier();
+  synchronize();
   return join(llvm::map_to_vector(elements, fromStored));
 }
 
@@ -581,7 +611,7 @@ LogicalResult Distributor::run() {
     op->erase();
   for (auto op : llvm::make_early_inc_range(entry.getOps<block::RingOp>()))
     op.erase();
-  return finishRing();
+  return placeShared();
 }
 
 namespace {

@@ -227,6 +227,8 @@ LogicalResult Distributor::read(vector::TransferReadOp op) {
 /// Bytes of shared memory that a tile may take on its way to the order of
 /// memory: larger ones go in parts.
 static constexpr int64_t mostPassingBytes = 32768;
+/// Bytes of memory that should lie side by side for one instruction of a warp.
+static constexpr int64_t leastRowBytes = 64;
 
 LogicalResult Distributor::write(vector::TransferWriteOp op) {
   if (op.getMask())
@@ -246,12 +248,19 @@ LogicalResult Distributor::writePart(vector::TransferWriteOp op, Value value,
   LinearLayout layout = from;
   unsigned last = layout.getRank() ? layout.getRank() - 1 : 0;
   LinearLayout inMemory = layouts.ofMemory(layout.getShape());
-  if (layout.getContiguous(last) < inMemory.getContiguous(last))
-    layout = inMemory;
   Type element = cast<MemRefType>(op.getBase().getType()).getElementType();
   int64_t bytes = element.isIndex() ? 8
                                     : llvm::divideCeil(
                                           element.getIntOrFloatBitWidth(), 8);
+  if (layout.getContiguous(last) < inMemory.getContiguous(last)) {
+    layout = inMemory;
+    // A warp's own rows, if they are long enough: no warp waits for another.
+    std::optional<LinearLayout> own = from.ofOneWarp();
+    if (own && own->getShape()[last] * bytes >= leastRowBytes)
+      layout = LinearLayout::blocked(own->getShape(),
+                                     inMemory.getContiguous(last), 1)
+                   .acrossWarpsOf(from);
+  }
   int64_t count = 1;
   for (int64_t size : layout.getShape())
     count *= size;

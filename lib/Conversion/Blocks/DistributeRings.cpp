@@ -96,7 +96,16 @@ LogicalResult Distributor::makeRing(block::RingOp op) {
   return success();
 }
 
-LogicalResult Distributor::finishRing() {
+LogicalResult Distributor::placeShared() {
+  auto setAll = [](ArrayRef<arith::ConstantOp> list, int64_t value) {
+    for (arith::ConstantOp constant : list)
+      constant.setValueAttr(IntegerAttr::get(constant.getType(), value));
+  };
+  if (warpBytes) {
+    sharedBytes = llvm::alignTo(sharedBytes, 16);
+    setAll(warpsStart, sharedBytes);
+    sharedBytes += layouts.getWarps() * warpBytes;
+  }
   if (!ring)
     return success();
   int64_t start = llvm::alignTo(sharedBytes, tileAlignment);
@@ -107,10 +116,6 @@ LogicalResult Distributor::finishRing() {
     return kernel.emitError("expects at most ")
            << mostShared << " bytes of shared memory, got "
            << start + slotBytes + 2 * barrierBytes;
-  auto setAll = [](ArrayRef<arith::ConstantOp> list, int64_t value) {
-    for (arith::ConstantOp constant : list)
-      constant.setValueAttr(IntegerAttr::get(constant.getType(), value));
-  };
   setAll(slotsStart, start);
   setAll(barriersStart, start + count * slotBytes);
   setAll(stages, count);

@@ -53,6 +53,8 @@ private:
   Value make(Value vector, const LinearLayout &layout);
   Value convert(Value registers, const LinearLayout &from,
                 const LinearLayout &to);
+  Value exchange(Value registers, const LinearLayout &from,
+                 const LinearLayout &to, bool inWarp);
   void set(Value vector, Value registers);
   Value splat(Value scalar, const LinearLayout &layout);
   Values split(Value registers);
@@ -153,8 +155,9 @@ private:
   mlir::LogicalResult take(block::TakeOp op);
   mlir::LogicalResult release(block::ReleaseOp op);
   mlir::LogicalResult wait(block::WaitOp op);
-  /// How many stages there is room for, once all else is known.
-  mlir::LogicalResult finishRing();
+  /// Where the parts of shared memory are and how many stages there is room
+  /// for, once all else is known.
+  mlir::LogicalResult placeShared();
   /// Bytes from the start of shared memory to the slot of a step.
   Value slotStart(Value step);
   /// The barriers of a slot: filled by copies, emptied by consumers.
@@ -175,12 +178,15 @@ private:
   llvm::DenseMap<Value, Value> registers;
   Value thread, lane, warp;
   int64_t sharedBytes = 0, mostShared;
-  /// The ring, with constants that finishRing() sets: where slots and barriers
+  /// The ring, with constants that placeShared() sets: where slots and barriers
   /// begin, and the number of stages.
   block::RingType ring;
   llvm::SmallVector<int64_t> tileOffsets;
   int64_t slotBytes = 0;
   llvm::SmallVector<mlir::arith::ConstantOp> slotsStart, barriersStart, stages;
+  /// Memory of single warps: where that of all begins, and bytes of one.
+  llvm::SmallVector<mlir::arith::ConstantOp> warpsStart;
+  int64_t warpBytes = 0;
   Value makeLater(llvm::SmallVectorImpl<mlir::arith::ConstantOp> &list,
                   mlir::Type type);
   llvm::DenseMap<Value, RingTile> tiles;

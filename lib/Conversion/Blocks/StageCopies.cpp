@@ -93,7 +93,7 @@ static bool isScalarSlice(Value value) {
            scf::getForInductionVarOwner(value) != nullptr;
   }
   Operation *op = value.getDefiningOp();
-  return op->getNumRegions() == 0 && isPure(op) &&
+  return op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
          value.getType().isIntOrIndex() &&
          llvm::all_of(op->getOperands(), [](Value operand) {
            return isa<MemRefType>(operand.getType()) || isScalarSlice(operand);
