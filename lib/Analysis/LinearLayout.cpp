@@ -176,6 +176,30 @@ std::optional<LinearLayout> LinearLayout::halve(unsigned dim) const {
   return result;
 }
 
+std::optional<LinearLayout> LinearLayout::slice(unsigned dim,
+                                                int64_t size) const {
+  LinearLayout result = *this;
+  for (int64_t bit = size; bit < shape[dim]; bit *= 2) {
+    std::optional<LinearLayout> half =
+        result.halve(dim);
+    if (!half)
+      return std::nullopt;
+    result = *half;
+  }
+  return result;
+}
+
+LinearLayout LinearLayout::grow(unsigned dim, int64_t size) const {
+  LinearLayout result = *this;
+  for (int64_t bit = shape[dim]; bit < size; bit *= 2) {
+    Coordinates basis(getRank(), 0);
+    basis[dim] = bit;
+    result.bases[Register].push_back(basis);
+  }
+  result.shape[dim] = size;
+  return result;
+}
+
 std::optional<LinearLayout> LinearLayout::ofOneWarp() const {
   LinearLayout result = *this;
   result.bases[Warp].clear();

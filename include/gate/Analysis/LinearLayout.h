@@ -96,6 +96,11 @@ public:
   /// The layout of either half of a tile along `dim`, where the upper half is in
   /// registers of the threads that have the lower one; otherwise nothing.
   std::optional<LinearLayout> halve(unsigned dim) const;
+  /// The layout of any part of `size` along `dim` that starts at a multiple of
+  /// it, where each thread has registers of every part; otherwise nothing.
+  std::optional<LinearLayout> slice(unsigned dim, int64_t size) const;
+  /// A layout of which `slice` gives this: more registers along `dim`.
+  LinearLayout grow(unsigned dim, int64_t size) const;
   /// The part of one warp, as a tile of its own, where warps split the tile
   /// into equal parts that are contiguous along each dim; otherwise nothing.
   std::optional<LinearLayout> ofOneWarp() const;

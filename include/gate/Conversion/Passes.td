@@ -102,6 +102,21 @@ def OverlapProducts : Pass<"gate-overlap-products", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def SplitWrites : Pass<"gate-split-writes", "::mlir::func::FuncOp"> {
+  let summary = "Compute and write large tiles of a kernel part by part";
+  let description = [{
+    A `vector.transfer_write` of many elements becomes one for each few columns,
+    and so does what computes the tile for this write alone: elementwise ops,
+    broadcasts, constants, and reads of buffers that the kernel does not write.
+    Of anything else a part is extracted.
+  }];
+  let options = [
+    Option<"elements", "elements", "int64_t", "8192",
+           "Elements of a part at most">];
+  let dependentDialects = ["::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
   let summary = "Give every thread its part of a kernel's vectors";
   let description = [{
@@ -148,6 +163,7 @@ def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
     Option<"exponentialInstruction", "exponential-instruction", "bool", "false",
            "The machine has 2^x as an instruction, which math.exp2 becomes">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+                           "::mlir::NVVM::NVVMDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

@@ -49,6 +49,15 @@ LinearLayout gate::sourceLayout(vector::ShapeCastOp op,
   return layout.reshape(op.getSourceVectorType().getShape());
 }
 
+LinearLayout gate::sourceLayout(vector::ExtractStridedSliceOp op,
+                                const LinearLayout &layout) {
+  LinearLayout result = layout;
+  for (auto [dim, size] :
+       llvm::enumerate(op.getSourceVectorType().getShape()))
+    result = result.grow(dim, size);
+  return result;
+}
+
 LinearLayout gate::resultLayout(vector::MultiDimReductionOp op,
                                 const LinearLayout &layout) {
   LinearLayout result = layout;
@@ -247,6 +256,10 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
     Demand demand = demandFor(cast.getResult());
     return {sourceLayout(cast, demand.layout), demand.weight};
   }
+  if (auto part = dyn_cast<vector::ExtractStridedSliceOp>(user)) {
+    Demand demand = demandFor(part.getResult());
+    return {sourceLayout(part, demand.layout), demand.weight};
+  }
   if (OpTrait::hasElementwiseMappableTraits(user) && user->getNumResults() == 1)
     return demandFor(user->getResult(0));
   return {ofMemory(shape), volume(use.get())};
@@ -282,6 +295,13 @@ LinearLayout BlockLayouts::of(Value value) {
     layout = demandFor(value).layout;
   } else if (isa<vector::ContractionOp, block::MultiplyOp>(op)) {
     layout = ofProduct(op);
+  } else if (auto part = dyn_cast<vector::ExtractStridedSliceOp>(op)) {
+    // The registers that hold it, where threads have some of each part.
+    std::optional<LinearLayout> own = of(part.getSource());
+    auto shape = llvm::cast<VectorType>(value.getType()).getShape();
+    for (unsigned dim = 0; own && dim < shape.size(); ++dim)
+      own = own->slice(dim, shape[dim]);
+    layout = own ? *own : ofMemory(shape);
   } else if (auto wait = dyn_cast<block::WaitOp>(op)) {
     layout = of(wait.getValue());
   } else if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op)) {

@@ -94,6 +94,8 @@ LinearLayout sourceLayout(mlir::vector::TransposeOp op,
                           const LinearLayout &layout);
 LinearLayout sourceLayout(mlir::vector::ShapeCastOp op,
                           const LinearLayout &layout);
+LinearLayout sourceLayout(mlir::vector::ExtractStridedSliceOp op,
+                          const LinearLayout &layout);
 /// The result of a reduction of a source with `layout`.
 LinearLayout resultLayout(mlir::vector::MultiDimReductionOp op,
                           const LinearLayout &layout);

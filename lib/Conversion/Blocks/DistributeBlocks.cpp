@@ -216,11 +216,11 @@ Value Distributor::exchange(Value value, const LinearLayout &from,
   // A warp has memory of its own for this: nothing else is ever there.
   Value start;
   if (inWarp) {
-    int64_t own = llvm::alignTo(count * bytes, 16);
-    warpBytes = std::max(warpBytes, own);
-    start = arith::AddIOp::create(
-        b, loc, arith::MulIOp::create(b, loc, warpId(), number(own)),
-        makeLater(warpsStart, b.getIndexType()));
+    warpBytes = std::max<int64_t>(warpBytes, llvm::alignTo(count * bytes, 16));
+    start = arith::MulIOp::create(b, loc, warpId(),
+                                  makeLater(warpSizes, b.getIndexType()));
+    start = arith::AddIOp::create(b, loc, start,
+                                  makeLater(warpsStart, b.getIndexType()));
   } else {
     reserveShared(count * bytes);
     start = number(0);
@@ -371,6 +371,21 @@ Value Distributor::get(Value vector, const LinearLayout &layout) {
     return get(cast.getVector(), sourceLayout(cast, layout));
   if (auto cast = dyn_cast_or_null<vector::ShapeCastOp>(op))
     return get(cast.getSource(), sourceLayout(cast, layout));
+  if (auto part = dyn_cast_or_null<vector::ExtractStridedSliceOp>(op)) {
+    LinearLayout whole = sourceLayout(part, layout);
+    Value source = get(part.getSource(), whole);
+    if (!source)
+      return Value();
+    Values elements = split(source), own;
+    for (int64_t reg = 0; reg < layout.getRegisters(); ++reg) {
+      Coordinates place = layout.ofRegister(reg);
+      for (auto [coordinate, offset] :
+           llvm::zip(place, part.getOffsets().getAsValueRange<IntegerAttr>()))
+        coordinate ^= offset.getSExtValue();
+      own.push_back(elements[*whole.findRegister(place)]);
+    }
+    return join(own);
+  }
   return convert(registers.lookup(vector), layouts.of(vector), layout);
 }
 
@@ -551,7 +566,8 @@ LogicalResult Distributor::distribute(Operation *op) {
   // Made where they are used.
   if (op->getNumResults() == 1 &&
       (BlockLayouts::isFlexible(op->getResult(0)) ||
-       isa<vector::TransposeOp, vector::ShapeCastOp>(op)))
+       isa<vector::TransposeOp, vector::ShapeCastOp,
+           vector::ExtractStridedSliceOp>(op)))
     return success();
   if (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1)
     return distributeElementwise(op);

@@ -104,6 +104,7 @@ LogicalResult Distributor::placeShared() {
   if (warpBytes) {
     sharedBytes = llvm::alignTo(sharedBytes, 16);
     setAll(warpsStart, sharedBytes);
+    setAll(warpSizes, warpBytes);
     sharedBytes += layouts.getWarps() * warpBytes;
   }
   if (!ring)
@@ -340,12 +341,10 @@ LogicalResult Distributor::release(block::ReleaseOp op) {
 Value Distributor::readTile(Value tile, const LinearLayout &layout) {
   SmallVector<std::pair<LinearLayout, Value>, 1> &known = tilesRead[tile];
   Block *here = b.getInsertionBlock();
-  for (auto &[other, value] : known) {
-    Block *block = value.getParentBlock();
-    if (other == layout &&
-        (block == here || block->findAncestorOpInBlock(*here->getParentOp())))
+  // Inside a branch or a loop reading again is cheaper than holding registers.
+  for (auto &[other, value] : known)
+    if (other == layout && value.getParentBlock() == here)
       return value;
-  }
   RingTile at = tiles.lookup(tile);
   auto type = cast<VectorType>(tile.getType());
   Type element = type.getElementType();

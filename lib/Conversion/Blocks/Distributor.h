@@ -185,7 +185,7 @@ private:
   int64_t slotBytes = 0;
   llvm::SmallVector<mlir::arith::ConstantOp> slotsStart, barriersStart, stages;
   /// Memory of single warps: where that of all begins, and bytes of one.
-  llvm::SmallVector<mlir::arith::ConstantOp> warpsStart;
+  llvm::SmallVector<mlir::arith::ConstantOp> warpsStart, warpSizes;
   int64_t warpBytes = 0;
   Value makeLater(llvm::SmallVectorImpl<mlir::arith::ConstantOp> &list,
                   mlir::Type type);

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Block/IR/Block.h"
+#include "BlockBuffers.h"
 #include "Distributor.h"
 #include "gate/Conversion/Passes.h"
 
@@ -18,6 +19,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
@@ -62,7 +64,6 @@ public:
 
 private:
   std::optional<TileRead> describe(vector::TransferReadOp op);
-  bool isWritten(Value root);
   void choose();
   void split();
   void buildProducer(Value blocks, Value ring);
@@ -100,19 +101,6 @@ static bool isScalarSlice(Value value) {
          });
 }
 
-/// The buffer behind views of parts of it.
-static Value rootOf(Value memref) {
-  while (Operation *op = memref.getDefiningOp()) {
-    if (auto view = dyn_cast<memref::SubViewOp>(op))
-      memref = view.getSource();
-    else if (auto cast = dyn_cast<memref::CastOp>(op))
-      memref = cast.getSource();
-    else
-      break;
-  }
-  return memref;
-}
-
 /// Whether a buffer is one that a tensor map can be made of at the launch: an
 /// argument, or a view of one.
 static bool isKnownAtLaunch(Value root) {
@@ -128,31 +116,6 @@ static bool isKnownAtLaunch(Value root) {
          (isArgument(view.getByteShift()) ||
           matchPattern(view.getByteShift(), m_Constant())) &&
          llvm::all_of(view.getSizes(), isArgument);
-}
-
-/// Whether two buffers of a kernel may be the same one. Parts of the workspace
-/// that are in use at a time are apart: the promise of gate-place-buffers.
-static bool mayBeSame(Value a, Value b) {
-  auto first = a.getDefiningOp<memref::ViewOp>();
-  auto second = b.getDefiningOp<memref::ViewOp>();
-  if (!first || !second)
-    return a == b;
-  return first.getSource() == second.getSource() &&
-         isEqualConstantIntOrValue(first.getByteShift(), second.getByteShift());
-}
-
-bool Stager::isWritten(Value root) {
-  WalkResult result = kernel.walk([&](Operation *op) {
-    Value written;
-    if (auto write = dyn_cast<vector::TransferWriteOp>(op))
-      written = write.getBase();
-    else if (auto store = dyn_cast<memref::StoreOp>(op))
-      written = store.getMemRef();
-    return written && mayBeSame(rootOf(written), root)
-               ? WalkResult::interrupt()
-               : WalkResult::advance();
-  });
-  return result.wasInterrupted();
 }
 
 /// Where `offsets` plus `size` ends, if that is a constant or an argument of
@@ -265,7 +228,7 @@ std::optional<TileRead> Stager::describe(vector::TransferReadOp op) {
     memref = view.getSource();
   }
   auto root = cast<MemRefType>(memref.getType());
-  if (!isKnownAtLaunch(memref) || isWritten(memref))
+  if (!isKnownAtLaunch(memref) || isWritten(kernel, memref))
     return std::nullopt;
   read.root = memref;
   read.terms = terms;
@@ -523,7 +486,21 @@ void Stager::split() {
   work->erase();
 }
 
+/// Whether a kernel multiplies f32: in many instructions, which want all warps
+/// and their registers, and hide copies.
+static bool multipliesWide(func::FuncOp kernel) {
+  return kernel
+      .walk([](vector::ContractionOp op) {
+        return op.getLhsType().getElementTypeBitWidth() >= 32
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 void Stager::run() {
+  if (multipliesWide(kernel))
+    return;
   choose();
   if (loop)
     split();
