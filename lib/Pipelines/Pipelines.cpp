@@ -176,6 +176,7 @@ void gate::buildCudaPipeline(OpPassManager &manager,
     kernels.addNestedPass<func::FuncOp>(createStageCopies());
     kernels.addNestedPass<func::FuncOp>(createOverlapProducts());
   }
+  kernels.addNestedPass<func::FuncOp>(createSelectRows());
   kernels.addNestedPass<func::FuncOp>(createSplitWrites());
   DistributeBlocksOptions blocks;
   blocks.warpgroups = options.warpgroups;

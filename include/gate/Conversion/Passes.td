@@ -102,6 +102,17 @@ def OverlapProducts : Pass<"gate-overlap-products", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def SelectRows : Pass<"gate-select-rows", "::mlir::func::FuncOp"> {
+  let summary = "Find the rows of tiles that are taken at run-time places";
+  let description = [{
+    A `vector.extract` of a row at a place that is not constant goes through the
+    elementwise ops that compute the tile, to a tile of a ring, of which a row
+    can be read. Of other tiles all rows but one are replaced by zero and summed.
+  }];
+  let dependentDialects = ["::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def SplitWrites : Pass<"gate-split-writes", "::mlir::func::FuncOp"> {
   let summary = "Compute and write large tiles of a kernel part by part";
   let description = [{

@@ -22,9 +22,6 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
-/// Dynamic shared memory, one symbol for all kernels.
-static constexpr StringLiteral sharedSymbol = "gate_dynamic_shared";
-
 VectorType Distributor::registersType(Value vector,
                                       const LinearLayout &layout) {
   return VectorType::get({layout.getRegisters()},
@@ -144,22 +141,6 @@ Value Distributor::isOwner(const LinearLayout &layout) {
 }
 
 //===----------------------------------------------------------------------===//
-// Shared memory
-//===----------------------------------------------------------------------===//
-
-void Distributor::reserveShared(int64_t bytes) {
-  sharedBytes = std::max(sharedBytes, bytes);
-}
-
-Value Distributor::sharedAddress(Value index, Type element) {
-  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 3);
-  Value base = LLVM::AddressOfOp::create(b, loc, pointer, sharedSymbol);
-  Value offset = arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
-  return LLVM::GEPOp::create(b, loc, pointer, element, base,
-                             ArrayRef<LLVM::GEPArg>{offset});
-}
-
-//===----------------------------------------------------------------------===//
 // Values
 //===----------------------------------------------------------------------===//
 
@@ -194,103 +175,6 @@ Value Distributor::convert(Value value, const LinearLayout &from,
       if (std::optional<LinearLayout> partTo = to.ofOneWarp())
         return exchange(value, *part, *partTo, /*inWarp=*/true);
   return exchange(value, from, to, /*inWarp=*/false);
-}
-
-/// Through shared memory: rows along the last dim, their pieces of 16 bytes in
-/// an order that differs from row to row, so that a column is spread over
-/// banks.
-Value Distributor::exchange(Value value, const LinearLayout &from,
-                            const LinearLayout &to, bool inWarp) {
-  Type element = cast<VectorType>(value.getType()).getElementType();
-  Type stored = element.isInteger(1) ? b.getI8Type() : element;
-  if (stored.isIndex())
-    stored = b.getI64Type();
-  int64_t bytes = llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8);
-  ArrayRef<int64_t> shape = from.getShape();
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  auto number = [&](int64_t n) -> Value {
-    return arith::ConstantIndexOp::create(b, loc, n);
-  };
-  // A warp has memory of its own for this: nothing else is ever there.
-  Value start;
-  if (inWarp) {
-    warpBytes = std::max<int64_t>(warpBytes, llvm::alignTo(count * bytes, 16));
-    start = arith::MulIOp::create(b, loc, warpId(),
-                                  makeLater(warpSizes, b.getIndexType()));
-    start = arith::AddIOp::create(b, loc, start,
-                                  makeLater(warpsStart, b.getIndexType()));
-  } else {
-    reserveShared(count * bytes);
-    start = number(0);
-  }
-  auto synchronize = [&] {
-    if (inWarp)
-      NVVM::SyncWarpOp::create(b, loc,
-                               arith::ConstantIntOp::create(b, loc, -1, 32));
-    else
-      barrier();
-  };
-  int64_t rank = shape.size();
-  int64_t last = rank ? shape.back() : 1;
-  int64_t piece = 16 / bytes;
-  int64_t pieces = std::clamp<int64_t>(last / piece, 1, 8);
-  auto address = [&](const LinearLayout &layout, Values &thread, int64_t reg) {
-    Value row = number(0);
-    for (int64_t dim = 0; dim + 1 < rank; ++dim)
-      row = arith::AddIOp::create(
-          b, loc, arith::MulIOp::create(b, loc, row, number(shape[dim])),
-          coordinate(layout, thread, reg, dim));
-    Value column = rank ? coordinate(layout, thread, reg, rank - 1) : number(0);
-    if (pieces > 1) {
-      Value turn = arith::AndIOp::create(b, loc, row, number(pieces - 1));
-      turn = arith::MulIOp::create(b, loc, turn, number(piece));
-      column = arith::XOrIOp::create(b, loc, column, turn);
-    }
-    Value index = arith::AddIOp::create(
-        b, loc, arith::MulIOp::create(b, loc, row, number(last)), column);
-    index = arith::AddIOp::create(
-        b, loc, arith::MulIOp::create(b, loc, index, number(bytes)), start);
-    return sharedAddress(index, b.getI8Type());
-  };
-  auto widthOf = [&](const LinearLayout &layout) {
-    return rank ? std::min(piece, layout.getContiguous(rank - 1)) : 1;
-  };
-  auto toStored = [&](Value scalar) -> Value {
-    if (element.isInteger(1))
-      return arith::ExtUIOp::create(b, loc, stored, scalar);
-    if (element.isIndex())
-      return arith::IndexCastOp::create(b, loc, stored, scalar);
-    return scalar;
-  };
-  auto fromStored = [&](Value scalar) -> Value {
-    if (element.isInteger(1))
-      return arith::TruncIOp::create(b, loc, element, scalar);
-    if (element.isIndex())
-      return arith::IndexCastOp::create(b, loc, element, scalar);
-    return scalar;
-  };
-  Values thread = threadCoordinates(from);
-  Values elements = llvm::map_to_vector(split(value), toStored);
-  int64_t width = widthOf(from);
-  for (int64_t reg = 0, e = elements.size(); reg < e; reg += width) {
-    Values chunk(elements.begin() + reg, elements.begin() + reg + width);
-    LLVM::StoreOp::create(b, loc, join(chunk), address(from, thread, reg),
-                          static_cast<unsigned>(width * bytes));
-  }
-  synchronize();
-  thread = threadCoordinates(to);
-  elements.clear();
-  width = widthOf(to);
-  for (int64_t reg = 0; reg < to.getRegisters(); reg += width) {
-    Value chunk = LLVM::LoadOp::create(b, loc, VectorType::get({width}, stored),
-                                       address(to, thread, reg),
-                                       static_cast<unsigned>(width * bytes));
-    llvm::append_range(elements, split(chunk));
-  }
-  synchronize();
-  return join(llvm::map_to_vector(elements, fromStored));
 }
 
 /// A flexible value in `layout`.
@@ -367,6 +251,8 @@ Value Distributor::get(Value vector, const LinearLayout &layout) {
   if (tiles.contains(vector))
     return readTile(vector, layout);
   Operation *op = vector.getDefiningOp();
+  if (auto row = dyn_cast_or_null<vector::ExtractOp>(op))
+    return readRow(row, layout);
   if (auto cast = dyn_cast_or_null<vector::TransposeOp>(op))
     return get(cast.getVector(), sourceLayout(cast, layout));
   if (auto cast = dyn_cast_or_null<vector::ShapeCastOp>(op))
@@ -516,6 +402,12 @@ LogicalResult Distributor::distributeChoice(scf::IfOp choice) {
   return success();
 }
 
+bool Distributor::isRowOfTile(Operation *op) {
+  auto row = dyn_cast<vector::ExtractOp>(op);
+  return row && row.getDynamicPosition().size() == 1 &&
+         tiles.contains(row.getSource());
+}
+
 LogicalResult Distributor::distribute(Operation *op) {
   loc = op->getLoc();
   if (auto read = dyn_cast<vector::TransferReadOp>(op))
@@ -567,7 +459,8 @@ LogicalResult Distributor::distribute(Operation *op) {
   if (op->getNumResults() == 1 &&
       (BlockLayouts::isFlexible(op->getResult(0)) ||
        isa<vector::TransposeOp, vector::ShapeCastOp,
-           vector::ExtractStridedSliceOp>(op)))
+           vector::ExtractStridedSliceOp>(op) ||
+       isRowOfTile(op)))
     return success();
   if (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1)
     return distributeElementwise(op);
@@ -578,6 +471,7 @@ LogicalResult Distributor::distribute(Operation *op) {
 }
 
 LogicalResult Distributor::distributeBlock(Block *block) {
+  forgetScratch();
   SmallVector<Operation *> ops =
       llvm::map_to_vector(*block, [](Operation &op) { return &op; });
   for (Operation *op : ops) {
@@ -585,6 +479,7 @@ LogicalResult Distributor::distributeBlock(Block *block) {
     if (failed(distribute(op)))
       return failure();
   }
+  forgetScratch();
   return success();
 }
 
@@ -644,7 +539,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     LLVM::GlobalOp::create(b, getOperation().getLoc(),
                            LLVM::LLVMArrayType::get(b.getI8Type(), 0),
                            /*isConstant=*/false, LLVM::Linkage::External,
-                           sharedSymbol, /*value=*/Attribute(),
+                           sharedMemorySymbol, /*value=*/Attribute(),
                            /*alignment=*/1024, /*addrSpace=*/3);
     LLVM::GlobalOp::create(b, getOperation().getLoc(), b.getI32Type(),
                            /*isConstant=*/false, LLVM::Linkage::External,

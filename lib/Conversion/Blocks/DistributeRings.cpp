@@ -20,7 +20,6 @@ using namespace gate;
 
 /// Tiles of a ring start where the pattern of a swizzle does.
 static constexpr int64_t tileAlignment = 1024;
-static constexpr int64_t barrierBytes = 8;
 /// Warps are given and taken registers in groups of four.
 static constexpr int64_t producerThreads = 128;
 /// Registers of a multiprocessor, what one thread may have, and what a thread
@@ -29,9 +28,6 @@ static constexpr int64_t allRegisters = 65536, mostRegisters = 255,
                          producerRegisters = 40;
 /// How long one try to wait may take, in nanoseconds; it is repeated.
 static constexpr int64_t waitNanoseconds = 10000000;
-/// The barrier that consumers wait at; 0 is that of the whole block.
-static constexpr int64_t consumerBarrier = 1;
-
 TileShape gate::sharedShape(VectorType tile) {
   int64_t width =
       tile.getShape().back() * tile.getElementTypeBitWidth() / 8;
@@ -46,18 +42,6 @@ static int64_t bytesOf(VectorType type) {
 int64_t Distributor::getThreads() const {
   return layouts.getWarps() * LinearLayout::lanes +
          (ring ? producerThreads : 0);
-}
-
-void Distributor::barrier() {
-  if (!amongConsumers) {
-    NVVM::Barrier0Op::create(b, loc);
-    return;
-  }
-  Value id = arith::ConstantIntOp::create(b, loc, consumerBarrier, 32);
-  Value threads = arith::ConstantIntOp::create(
-      b, loc, layouts.getWarps() * LinearLayout::lanes, 32);
-  NVVM::BarrierOp::create(b, loc, Type(), id, threads,
-                          NVVM::BarrierReductionAttr(), Value());
 }
 
 Value Distributor::makeLater(SmallVectorImpl<arith::ConstantOp> &list,
@@ -96,35 +80,6 @@ LogicalResult Distributor::makeRing(block::RingOp op) {
   return success();
 }
 
-LogicalResult Distributor::placeShared() {
-  auto setAll = [](ArrayRef<arith::ConstantOp> list, int64_t value) {
-    for (arith::ConstantOp constant : list)
-      constant.setValueAttr(IntegerAttr::get(constant.getType(), value));
-  };
-  if (warpBytes) {
-    sharedBytes = llvm::alignTo(sharedBytes, 16);
-    setAll(warpsStart, sharedBytes);
-    setAll(warpSizes, warpBytes);
-    sharedBytes += layouts.getWarps() * warpBytes;
-  }
-  if (!ring)
-    return success();
-  int64_t start = llvm::alignTo(sharedBytes, tileAlignment);
-  int64_t room = mostShared - start;
-  int64_t count = std::min<int64_t>(
-      ring.getStages(), room / (slotBytes + 2 * barrierBytes));
-  if (count < 1)
-    return kernel.emitError("expects at most ")
-           << mostShared << " bytes of shared memory, got "
-           << start + slotBytes + 2 * barrierBytes;
-  setAll(slotsStart, start);
-  setAll(barriersStart, start + count * slotBytes);
-  setAll(stages, count);
-  sharedBytes = start + count * (slotBytes + 2 * barrierBytes);
-  kernel->setAttr("gate.stages", b.getI64IntegerAttr(count));
-  return success();
-}
-
 Value Distributor::slotStart(Value step) {
   Value slot = arith::RemUIOp::create(b, loc, step,
                                       makeLater(stages, step.getType()));
@@ -142,11 +97,11 @@ Value Distributor::barrierOf(Value step, bool full) {
     return arith::ConstantIntOp::create(b, loc, n, 32);
   };
   Value bytes =
-      arith::MulIOp::create(b, loc, slot, number(2 * barrierBytes));
+      arith::MulIOp::create(b, loc, slot, number(slotBarrierBytes));
   bytes = arith::AddIOp::create(b, loc, bytes,
                                 makeLater(barriersStart, step.getType()));
   if (!full)
-    bytes = arith::AddIOp::create(b, loc, bytes, number(barrierBytes));
+    bytes = arith::AddIOp::create(b, loc, bytes, number(slotBarrierBytes / 2));
   Value index =
       arith::IndexCastUIOp::create(b, loc, b.getIndexType(), bytes);
   return sharedAddress(index, b.getI8Type());
@@ -338,6 +293,45 @@ LogicalResult Distributor::release(block::ReleaseOp op) {
   return success();
 }
 
+Value Distributor::tileAddress(const RingTile &at, int64_t bytes, Value row,
+                               Value column) {
+  int64_t piece = 16 / bytes, spanElements = at.span / bytes,
+          turns = at.span / 16;
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  Value turn = arith::DivUIOp::create(b, loc, row, number(8 / turns));
+  turn = arith::RemUIOp::create(b, loc, turn, number(turns));
+  turn = arith::MulIOp::create(b, loc, turn, number(piece));
+  Value place = arith::RemUIOp::create(b, loc, column, number(spanElements));
+  place = arith::XOrIOp::create(b, loc, place, turn);
+  place = arith::AddIOp::create(
+      b, loc, place, arith::MulIOp::create(b, loc, row, number(spanElements)));
+  Value block = arith::DivUIOp::create(b, loc, column, number(spanElements));
+  Value address = arith::AddIOp::create(
+      b, loc, arith::MulIOp::create(b, loc, place, number(bytes)),
+      arith::MulIOp::create(b, loc, block, number(at.block)));
+  address = arith::AddIOp::create(b, loc, address, at.start);
+  return sharedAddress(address, b.getI8Type());
+}
+
+Value Distributor::readRow(vector::ExtractOp op, const LinearLayout &layout) {
+  RingTile at = tiles.lookup(op.getSource());
+  Type element = op.getSourceVectorType().getElementType();
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t width = std::min(16 / bytes, layout.getContiguous(0));
+  Values thread = threadCoordinates(layout), elements;
+  for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
+    Value address = tileAddress(at, bytes, op.getDynamicPosition()[0],
+                                coordinate(layout, thread, reg, 0));
+    Value chunk = LLVM::LoadOp::create(b, loc, VectorType::get({width}, element),
+                                       address,
+                                       static_cast<unsigned>(width * bytes));
+    llvm::append_range(elements, split(chunk));
+  }
+  return join(elements);
+}
+
 Value Distributor::readTile(Value tile, const LinearLayout &layout) {
   SmallVector<std::pair<LinearLayout, Value>, 1> &known = tilesRead[tile];
   Block *here = b.getInsertionBlock();
@@ -349,7 +343,6 @@ Value Distributor::readTile(Value tile, const LinearLayout &layout) {
   auto type = cast<VectorType>(tile.getType());
   Type element = type.getElementType();
   int64_t bytes = element.getIntOrFloatBitWidth() / 8, piece = 16 / bytes;
-  int64_t spanElements = at.span / bytes, turns = at.span / 16;
   unsigned last = type.getRank() - 1;
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantIndexOp::create(b, loc, n);
@@ -364,23 +357,9 @@ Value Distributor::readTile(Value tile, const LinearLayout &layout) {
           arith::MulIOp::create(b, loc, row, number(type.getDimSize(dim))),
           coordinate(layout, thread, reg, dim));
     Value column = coordinate(layout, thread, reg, last);
-    Value turn = arith::DivUIOp::create(b, loc, row, number(8 / turns));
-    turn = arith::RemUIOp::create(b, loc, turn, number(turns));
-    turn = arith::MulIOp::create(b, loc, turn, number(piece));
-    Value place = arith::RemUIOp::create(b, loc, column, number(spanElements));
-    place = arith::XOrIOp::create(b, loc, place, turn);
-    place = arith::AddIOp::create(
-        b, loc, place,
-        arith::MulIOp::create(b, loc, row, number(spanElements)));
-    Value block =
-        arith::DivUIOp::create(b, loc, column, number(spanElements));
-    Value address = arith::AddIOp::create(
-        b, loc, arith::MulIOp::create(b, loc, place, number(bytes)),
-        arith::MulIOp::create(b, loc, block, number(at.block)));
-    address = arith::AddIOp::create(b, loc, address, at.start);
     Value chunk = LLVM::LoadOp::create(
         b, loc, VectorType::get({width}, element),
-        sharedAddress(address, b.getI8Type()),
+        tileAddress(at, bytes, row, column),
         static_cast<unsigned>(width * bytes));
     llvm::append_range(elements, split(chunk));
   }

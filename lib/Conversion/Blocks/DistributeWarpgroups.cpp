@@ -19,45 +19,69 @@
 using namespace mlir;
 using namespace gate;
 
-/// Every matrix starts where the pattern of a swizzle does.
-static constexpr int64_t stageAlignment = 1024;
 static constexpr int64_t elementBytes = 2;
 
-FailureOr<Distributor::Staged> Distributor::stage(Value matrix,
-                                                  int64_t offset) {
-  auto type = cast<VectorType>(matrix.getType());
+FailureOr<Distributor::Staged>
+Distributor::stage(Value matrix, std::optional<unsigned> &place) {
   auto addressOf = [&](Value index) -> Value {
     return LLVM::PtrToIntOp::create(b, loc, b.getI64Type(),
                                     sharedAddress(index, b.getI8Type()));
   };
-  // A tile of a ring is where it should be.
-  if (std::optional<std::pair<RingTile, bool>> found = findTile(matrix)) {
-    auto [tile, transposed] = *found;
-    return Staged{addressOf(tile.start), type.getNumElements() * elementBytes,
-                  !transposed, tile.span, tile.block};
-  }
-  LinearLayout layout = BlockLayouts::isFlexible(matrix)
-                            ? layouts.ofMemory(type.getShape())
-                            : layouts.of(matrix);
-  Value value = get(matrix, layout);
-  if (!value)
-    return failure();
-  Staged staged;
-  staged.start = addressOf(arith::ConstantIndexOp::create(b, loc, offset));
-  staged.alongDepth = layout.getContiguous(1) >= layout.getContiguous(0) ||
-                      type.getDimSize(0) % 64 != 0;
-  unsigned inner = staged.alongDepth ? 1 : 0, outer = 1 - inner;
-  int64_t width = type.getDimSize(inner) * elementBytes;
-  staged.span = std::min<int64_t>(width, 128);
-  staged.block = type.getDimSize(outer) * staged.span;
-  staged.bytes = type.getNumElements() * elementBytes;
-  reserveShared(offset + staged.bytes);
-
-  int64_t spanElements = staged.span / elementBytes;
-  int64_t piece = 16 / elementBytes;
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantIndexOp::create(b, loc, n);
   };
+  // A tile of a ring is where it should be.
+  if (std::optional<std::pair<RingTile, bool>> found = findTile(matrix)) {
+    auto [tile, transposed] = *found;
+    return Staged{addressOf(tile.start), 0, !transposed, tile.span, tile.block};
+  }
+  Value base = matrix;
+  bool transposed = false;
+  while (auto transpose = base.getDefiningOp<vector::TransposeOp>()) {
+    base = transpose.getVector();
+    transposed = !transposed;
+  }
+  auto type = cast<VectorType>(base.getType());
+  unsigned rows = transposed ? 1 : 0, depth = 1 - rows;
+  // Along rows (columns of the right side) in whole blocks of 64 only.
+  bool mayLieAlongRows = type.getDimSize(rows) % 64 == 0;
+  auto describe = [&](unsigned inner, unsigned part) {
+    int64_t width = type.getDimSize(inner) * elementBytes;
+    Staged staged;
+    staged.start = addressOf(number(scratch[part].offset));
+    staged.bytes = type.getNumElements() * elementBytes;
+    staged.alongDepth = inner == depth;
+    staged.span = std::min<int64_t>(width, 128);
+    staged.block = type.getDimSize(1 - inner) * staged.span;
+    return staged;
+  };
+  if (auto known = staged.find(base); known != staged.end()) {
+    const KeptMatrix &kept = known->second;
+    if (!scratch[kept.place].isGone &&
+        (kept.inner == depth || mayLieAlongRows)) {
+      place = kept.place;
+      scratch[kept.place].isTaken = true;
+      return describe(kept.inner, kept.place);
+    }
+  }
+  LinearLayout layout = BlockLayouts::isFlexible(base)
+                            ? layouts.ofMemory(type.getShape())
+                            : layouts.of(base);
+  Value value = get(base, layout);
+  if (!value)
+    return failure();
+  unsigned inner = layout.getContiguous(depth) >= layout.getContiguous(rows) ||
+                           !mayLieAlongRows
+                       ? depth
+                       : rows;
+  unsigned outer = 1 - inner;
+  place = takeScratch(type.getNumElements() * elementBytes);
+  scratch[*place].isKept = true;
+  staged[base] = {*place, inner};
+  Staged result = describe(inner, *place);
+
+  int64_t spanElements = result.span / elementBytes;
+  int64_t piece = 16 / elementBytes;
   int64_t chunk = std::min(layout.getContiguous(inner), piece);
   Values thread = threadCoordinates(layout);
   Values elements = split(value);
@@ -67,25 +91,32 @@ FailureOr<Distributor::Staged> Distributor::stage(Value matrix,
     // The block, the row in it, and the place in the row: pieces of 16 bytes
     // change places with the row number.
     Value block = arith::DivUIOp::create(b, loc, i, number(spanElements));
-    Value place = arith::RemUIOp::create(b, loc, i, number(spanElements));
-    int64_t turns = staged.span / 16;
+    Value column = arith::RemUIOp::create(b, loc, i, number(spanElements));
+    int64_t turns = result.span / 16;
     Value turn = arith::DivUIOp::create(b, loc, o, number(8 / turns));
     turn = arith::RemUIOp::create(b, loc, turn, number(turns));
     turn = arith::MulIOp::create(b, loc, turn, number(piece));
-    place = arith::XOrIOp::create(b, loc, place, turn);
+    column = arith::XOrIOp::create(b, loc, column, turn);
     Value index = arith::AddIOp::create(
         b, loc,
         arith::MulIOp::create(b, loc, block,
-                              number(staged.block / elementBytes)),
+                              number(result.block / elementBytes)),
         arith::MulIOp::create(b, loc, o, number(spanElements)));
-    index = arith::AddIOp::create(b, loc, index, place);
-    index = arith::AddIOp::create(b, loc, index, number(offset / elementBytes));
+    index = arith::AddIOp::create(b, loc, index, column);
+    index = arith::AddIOp::create(
+        b, loc, index, number(scratch[*place].offset / elementBytes));
     Values part(elements.begin() + reg, elements.begin() + reg + chunk);
     LLVM::StoreOp::create(b, loc, join(part),
                           sharedAddress(index, type.getElementType()),
                           static_cast<unsigned>(chunk * elementBytes));
   }
-  return staged;
+  // Tensor cores see what was written before this.
+  NVVM::FenceProxyOp::create(
+      b, loc,
+      NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
+      NVVM::SharedSpaceAttr::get(b.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
+  return result;
 }
 
 /// Bytes from the start of a staged matrix to a row that begins a group of 8
@@ -170,34 +201,26 @@ LogicalResult Distributor::multiplyInGroups(Operation *op, ProductShape shape,
       registerOrder(layouts.of(leftMatrix), at.left))
     leftRegisters = get(leftMatrix, at.left);
   Staged left, right;
-  int64_t offset = 0;
-  bool isWritten = false;
+  std::optional<unsigned> leftPlace, rightPlace;
   if (!leftRegisters) {
-    FailureOr<Staged> staged = stage(leftMatrix, offset);
+    FailureOr<Staged> staged = stage(leftMatrix, leftPlace);
     if (failed(staged))
       return failure();
     left = *staged;
-    if (!findTile(leftMatrix)) {
-      offset = llvm::alignTo(left.bytes, stageAlignment);
-      isWritten = true;
-    }
   }
-  FailureOr<Staged> staged = stage(rightMatrix, offset);
-  if (failed(staged))
+  FailureOr<Staged> rightStaged = stage(rightMatrix, rightPlace);
+  if (failed(rightStaged))
     return failure();
-  right = *staged;
-  isWritten |= !findTile(rightMatrix);
-  if (!isWaitedFor && (isWritten || leftRegisters))
+  right = *rightStaged;
+  if (!isWaitedFor && (leftPlace || rightPlace || leftRegisters))
     return op->emitError("expects operands in shared memory for a product that "
                          "is still running");
-  if (isWritten) {
-    NVVM::FenceProxyOp::create(
-        b, loc,
-        NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
-        NVVM::SharedSpaceAttr::get(b.getContext(),
-                                   NVVM::SharedSpace::shared_cta));
+  // What no barrier has come after yet.
+  bool isFresh = false;
+  for (std::optional<unsigned> place : {leftPlace, rightPlace})
+    isFresh |= place && scratch[*place].written == epoch;
+  if (isFresh)
     barrier();
-  }
   // Registers of a block of 64 rows, and blocks of this group.
   int64_t perBlock = at.columns / 2;
   Values sums = split(acc);
@@ -282,8 +305,9 @@ LogicalResult Distributor::multiplyInGroups(Operation *op, ProductShape shape,
   NVVM::WgmmaGroupSyncAlignedOp::create(b, loc);
   if (isWaitedFor)
     passThrough(sums, "f", "wgmma.wait_group.sync.aligned 0;");
-  if (isWritten)
-    barrier();
+  for (std::optional<unsigned> place : {leftPlace, rightPlace})
+    if (place)
+      giveBack(*place);
   set(op->getResult(0), join(sums));
   return success();
 }

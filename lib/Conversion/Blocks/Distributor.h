@@ -20,6 +20,11 @@
 
 namespace gate {
 
+/// Dynamic shared memory, one symbol for all kernels.
+inline constexpr llvm::StringLiteral sharedMemorySymbol = "gate_dynamic_shared";
+/// Bytes of the two barriers of a slot of a ring.
+inline constexpr int64_t slotBarrierBytes = 16;
+
 /// Rewrites one kernel: every vector becomes the registers of one thread, a
 /// vector of one dim in the order of its layout.
 class Distributor {
@@ -71,11 +76,27 @@ private:
   /// True in one thread of those that hold copies; null where none do.
   Value isOwner(const LinearLayout &layout);
 
-  // Shared memory: one buffer, used in turns.
+  // DistributeShared.cpp
   void barrier();
   /// The address of element `index` in the kernel's buffer.
   Value sharedAddress(Value index, mlir::Type element);
-  void reserveShared(int64_t bytes);
+  /// A part of shared memory that values pass through.
+  struct Scratch {
+    int64_t offset = 0, bytes = 0;
+    /// How many barriers there were at its last use and when it was written.
+    int64_t lastUse = 0, written = 0;
+    /// In use by the op at hand; what is there may be asked for again; it has
+    /// been written over.
+    bool isTaken = false, isKept = false, isGone = false;
+  };
+  /// A part to write to, until giveBack().
+  unsigned takeScratch(int64_t bytes);
+  std::optional<int64_t> findScratch(int64_t bytes, int64_t most,
+                                     bool evenIfKept);
+  void giveBack(unsigned place);
+  /// At the start and the end of blocks: what is in memory is not known, and
+  /// others may still be reading it.
+  void forgetScratch();
 
   // DistributeMemory.cpp
   mlir::LogicalResult read(mlir::vector::TransferReadOp op);
@@ -133,7 +154,13 @@ private:
     int64_t span = 128, block = 0;
     int64_t bytesTo(int64_t row, int64_t depth) const;
   };
-  mlir::FailureOr<Staged> stage(Value matrix, int64_t offset);
+  /// A matrix that was put into a part of shared memory, along its dim `inner`.
+  struct KeptMatrix {
+    unsigned place = 0, inner = 1;
+  };
+  /// Puts a matrix there, if it is not there yet; `place` is then the part that
+  /// it is in, nothing for a tile of a ring.
+  mlir::FailureOr<Staged> stage(Value matrix, std::optional<unsigned> &place);
   /// The descriptor of a part of a staged matrix, from where this group of
   /// warps begins (in bytes) and further `row` rows and `depth` on.
   Value descriptor(const Staged &matrix, Value groupBytes, int64_t row,
@@ -165,6 +192,10 @@ private:
   /// Which time the slot is used, even or odd.
   Value parityOf(Value step);
   Value readTile(Value tile, const LinearLayout &layout);
+  bool isRowOfTile(mlir::Operation *op);
+  Value readRow(mlir::vector::ExtractOp op, const LinearLayout &layout);
+  /// Where an element of a tile is, in bytes of one element.
+  Value tileAddress(const RingTile &at, int64_t bytes, Value row, Value column);
   /// The tile of a ring that a matrix is, if any, and whether transposed.
   std::optional<std::pair<RingTile, bool>> findTile(Value matrix);
   int64_t addTensorMap(block::CopyOp op, int64_t span);
@@ -196,6 +227,12 @@ private:
   /// Inside the consumers, whose barriers leave the producer out.
   bool amongConsumers = false;
   llvm::SmallVector<mlir::Attribute> tensorMaps;
+  llvm::SmallVector<Scratch> scratch;
+  int64_t scratchBytes = 0;
+  /// Barriers so far.
+  int64_t epoch = 0;
+  /// Matrices in shared memory, as they are before transposes.
+  llvm::DenseMap<Value, KeptMatrix> staged;
 };
 
 /// Bytes of one contiguous row of a tile in shared memory, and bytes between

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Block/IR/Block.h"
 #include "BlockBuffers.h"
 #include "gate/Conversion/Passes.h"
 
@@ -160,7 +161,13 @@ struct SplitWrites : gate::impl::SplitWritesBase<SplitWrites> {
   using gate::impl::SplitWritesBase<SplitWrites>::SplitWritesBase;
 
   void runOnOperation() override {
-    if (!getOperation()->hasAttr("gate.kernel"))
+    // The registers of a product hold rows of all columns; other tiles lie
+    // otherwise, and are smaller.
+    bool multiplies = false;
+    getOperation().walk([&](Operation *op) {
+      multiplies |= isa<vector::ContractionOp, block::MultiplyOp>(op);
+    });
+    if (!getOperation()->hasAttr("gate.kernel") || !multiplies)
       return;
     SmallVector<vector::TransferWriteOp> writes;
     getOperation().walk(
