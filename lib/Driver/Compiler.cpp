@@ -320,6 +320,8 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
   }
   if (failed(manager.run(module)) || failed(verify(module)))
     return failure();
+  if (options.observe)
+    options.observe(stage, module, onDevice);
   if (llvm::is_contained(options.printAfter, stage)) {
     llvm::errs() << "// after stage " << stage << (onDevice ? " (cuda)" : "")
                  << "\n";
@@ -396,6 +398,7 @@ LogicalResult Compiler::emitKernels() {
       if (!code)
         return error(llvm::toString(code.takeError()));
       image.cubin = std::move(code->cubin);
+      assembled.push_back(std::move(code->resources));
     }
     library.images.push_back(std::move(image));
   }

@@ -3,7 +3,7 @@
 // RUN: rm -rf %t && split-file %s %t && cd %t
 
 // RUN: not gatec 2>&1 | FileCheck %s --check-prefix=COMMAND
-// COMMAND: error: expects a command: compile, run, verify, bench or cost; gatec --help explains them
+// COMMAND: error: expects a command: compile, run, verify, bench, cost or explain; gatec --help explains them
 
 // RUN: gatec --version | FileCheck %s --check-prefix=VERSION
 // VERSION: gate {{[0-9]+\.[0-9]+\.[0-9]+}} (LLVM 22.{{.*}}, ABI {{[0-9]+}})
