@@ -148,6 +148,9 @@ LogicalResult Compiler::parse() {
   if (!parsed)
     return error(llvm::toString(parsed.takeError()));
   targets = std::move(*parsed);
+  if (options.allowTf32 && targets.gpus.empty())
+    return error("--allow-tf32 expects a GPU, for example "
+                 "--target=cuda:sm_90a; CPUs multiply f32 as f32");
   if (options.path != Path::Fast) {
     // References are for comparison, on this machine.
     targets.gpus.clear();
@@ -302,6 +305,7 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
   } else if (stage == "cuda") {
     CudaPipelineOptions cudaOptions;
     cudaOptions.warpgroups = gpu->hasWarpgroups;
+    cudaOptions.allowTf32 = options.allowTf32;
     buildCudaPipeline(manager, cudaOptions);
   } else if (stage == "cpu") {
     CPUPipelineOptions cpuOptions;

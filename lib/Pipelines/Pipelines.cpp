@@ -174,6 +174,7 @@ void gate::buildCudaPipeline(OpPassManager &manager,
   kernels.addNestedPass<func::FuncOp>(math::createMathExtendToSupportedTypes());
   DistributeBlocksOptions blocks;
   blocks.warpgroups = options.warpgroups;
+  blocks.allowTf32 = options.allowTf32;
   kernels.addPass(createDistributeBlocks(blocks));
   addSimplify(kernels);
   ExpandMathOptions math;

@@ -81,6 +81,12 @@ cl::opt<std::string>
              cl::desc("File of choices that take the place of the compiler's: "
                       "docs/Schedules.md"),
              cl::value_desc("file.json"), ALL);
+cl::opt<bool>
+    allowTf32("allow-tf32",
+              cl::desc("Round operands of f32 products on GPUs to 10 bits "
+                       "behind the point: faster, docs/Numerics.md"),
+              cl::cat(gateOptions), cl::sub(compileCommand),
+              cl::sub(explainCommand));
 cl::opt<bool> debug("g", cl::desc("Keep line tables of the source file"),
                     cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string>
@@ -128,6 +134,7 @@ static gate::CompileOptions compileOptions() {
   options.target = target;
   options.embed = embed;
   options.schedule = schedule;
+  options.allowTf32 = allowTf32;
   options.debug = debug;
   options.linker = linker;
   options.saveTemps = saveTemps;

@@ -87,7 +87,10 @@ def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
     Option<"maxWarps", "max-warps", "int64_t", "16",
            "Warps of a block at most, a power of two">,
     Option<"warpgroups", "warpgroups", "bool", "false",
-           "The machine multiplies in groups of four warps (wgmma)">];
+           "The machine multiplies in groups of four warps (wgmma)">,
+    Option<"allowTf32", "allow-tf32", "bool", "false",
+           "Round operands of f32 products to tf32, instead of splitting each "
+           "into three">];
   let dependentDialects = [
     "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect",

@@ -46,6 +46,8 @@ struct CompileOptions {
   std::string embed;
   /// File of schedules that take the place of the table's; empty for none.
   std::string schedule;
+  /// Let GPUs round operands of f32 products to tf32.
+  bool allowTf32 = false;
   /// Keep line tables that point to the user's file.
   bool debug = false;
   /// Program to link with; empty for LLD in this process.

@@ -21,9 +21,10 @@ namespace gate {
 /// vector of one dim in the order of its layout.
 class Distributor {
 public:
-  Distributor(mlir::func::FuncOp kernel, BlockLayouts &layouts)
-      : kernel(kernel), layouts(layouts), b(kernel.getContext()),
-        loc(kernel.getLoc()) {}
+  /// `allowTf32`: an operand of a product in f32 is the tf32 that it rounds to.
+  Distributor(mlir::func::FuncOp kernel, BlockLayouts &layouts, bool allowTf32)
+      : kernel(kernel), layouts(layouts), allowTf32(allowTf32),
+        b(kernel.getContext()), loc(kernel.getLoc()) {}
 
   mlir::LogicalResult run();
   /// Bytes of shared memory that the kernel needs.
@@ -114,10 +115,11 @@ private:
   /// warps begins (in bytes) and further `row` rows and `depth` on.
   Value descriptor(const Staged &matrix, Value groupBytes, int64_t row,
                    int64_t depth);
-  std::array<Values, 3> splitWide(Value registers);
+  llvm::SmallVector<Values, 3> splitWide(Value registers, unsigned count);
 
   mlir::func::FuncOp kernel;
   BlockLayouts &layouts;
+  bool allowTf32;
   mlir::OpBuilder b;
   mlir::Location loc;
   /// Registers by vector; a value that is not flexible has one layout.
