@@ -100,11 +100,9 @@ public:
   const LibrarySignature &signature() const { return library; }
   /// Whether kernels are compiled. Known once parsed.
   bool hasGpus() const { return !targets.gpus.empty(); }
-  /// The PTX of the kernels for the first GPU; null without one. All stages
-  /// must have run.
-  const CudaImage *image() const {
-    return library.images.empty() ? nullptr : &library.images.front();
-  }
+  /// The code of the kernels for each GPU; none without one. All stages must
+  /// have run.
+  llvm::ArrayRef<CudaImage> images() const { return library.images; }
   /// What the assembler said of the kernels, for each image of the signature;
   /// nothing where there is no assembler. All stages must have run.
   llvm::ArrayRef<std::vector<KernelResources>> resources() const {
