@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "gate/Transforms/EmptyLoops.h"
 #include "gate/Transforms/Passes.h"
 #include "gate/Transforms/Schedule.h"
 
@@ -480,6 +481,7 @@ struct FormKernels : gate::impl::FormKernelsBase<FormKernels> {
   using gate::impl::FormKernelsBase<FormKernels>::FormKernelsBase;
 
   void runOnOperation() override {
+    eraseEmptyLoops(getOperation());
     IRRewriter rewriter(&getContext());
     // From the last op of each block to the first: users before producers.
     while (linalg::LinalgOp root = findRoot()) {
