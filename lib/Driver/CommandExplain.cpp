@@ -91,9 +91,7 @@ static std::string scheduleText(DictionaryAttr schedule) {
 void ExplanationPrinter::printLoop(llvm::raw_ostream &os,
                                    const ExplainedLoop &loop, size_t task) {
   if (loop.kernel >= 0) {
-    const CudaKernel &kernel = library.kernels[loop.kernel];
-    os << "  kernel " << kernel.name << ": " << kernel.threads << " threads, "
-       << kernel.sharedBytes << " bytes of shared memory";
+    os << "  kernel " << library.images.front().kernels[loop.kernel].name;
   } else {
     os << "  " << (loop.isSerial ? "one task" : "loop") << " " << task;
   }
@@ -107,12 +105,17 @@ void ExplanationPrinter::printLoop(llvm::raw_ostream &os,
   if (loop.schedule && !loop.schedule.empty())
     os << "    schedule: " << scheduleText(loop.schedule) << "\n";
   if (loop.kernel >= 0)
-    for (auto [position, image] : llvm::enumerate(library.images))
-      if (const KernelResources *used =
-              find(position, library.kernels[loop.kernel].name))
-        os << "    " << image.target << ": " << used->registers
-           << " registers, " << used->spillStores << " bytes of spills stored, "
-           << used->spillLoads << " loaded\n";
+    for (auto [position, image] : llvm::enumerate(library.images)) {
+      const CudaKernel &kernel = image.kernels[loop.kernel];
+      os << "    " << image.target << ": " << kernel.threads << " threads, "
+         << kernel.sharedBytes << " bytes of shared memory";
+      if (kernel.isPersistent)
+        os << ", a block stays for many tiles";
+      if (const KernelResources *used = find(position, kernel.name))
+        os << ", " << used->registers << " registers, " << used->spillStores
+           << " bytes of spills stored, " << used->spillLoads << " loaded";
+      os << "\n";
+    }
   if (loop.cost && !loop.cost->runs) {
     os << "    does not run at these sizes\n";
   } else if (loop.cost) {
@@ -202,18 +205,21 @@ llvm::json::Object ExplanationPrinter::toJson(const ExplainedLoop &loop) {
     object["schedule"] = std::move(schedule);
   }
   if (loop.kernel >= 0) {
-    const CudaKernel &kernel = library.kernels[loop.kernel];
-    object["kernel"] = kernel.name;
-    object["threads"] = kernel.threads;
-    object["shared_bytes"] = kernel.sharedBytes;
+    object["kernel"] = library.images.front().kernels[loop.kernel].name;
     llvm::json::Object gpus;
-    for (auto [position, image] : llvm::enumerate(library.images))
-      if (const KernelResources *used = find(position, kernel.name))
-        gpus[image.target] =
-            llvm::json::Object{{"registers", used->registers},
-                               {"spill_store_bytes", used->spillStores},
-                               {"spill_load_bytes", used->spillLoads},
-                               {"static_shared_bytes", used->sharedBytes}};
+    for (auto [position, image] : llvm::enumerate(library.images)) {
+      const CudaKernel &kernel = image.kernels[loop.kernel];
+      llvm::json::Object gpu{{"threads", kernel.threads},
+                             {"shared_bytes", kernel.sharedBytes},
+                             {"is_persistent", kernel.isPersistent}};
+      if (const KernelResources *used = find(position, kernel.name)) {
+        gpu["registers"] = used->registers;
+        gpu["spill_store_bytes"] = used->spillStores;
+        gpu["spill_load_bytes"] = used->spillLoads;
+        gpu["static_shared_bytes"] = used->sharedBytes;
+      }
+      gpus[image.target] = std::move(gpu);
+    }
     object["gpus"] = std::move(gpus);
   }
   if (loop.cost) {

@@ -25,13 +25,14 @@
 // A GPU has one kernel for the norm and the gate, one for the product. The
 // kernel reads x, g and writes y: 3 * 1000 * 64 * 4 bytes.
 // CHECK-LABEL: mixer on sm_90a at T=1000
-// CHECK:         kernel mixer_kernel_0: [[#]] threads, [[#]] bytes of shared memory
+// CHECK:         kernel mixer_kernel_0
 // CHECK-NEXT:      gate.norm line [[#NORM]]
 // CHECK-NOT:       a part
 // CHECK-NEXT:      gate.glu line [[#NORM+1]]
 // CHECK-NEXT:      schedule: tile = 64x64
+// CHECK-NEXT:      sm_90a: [[#]] threads, [[#]] bytes of shared memory
 // CHECK:           moves 0.768 MB
-// CHECK:         kernel mixer_kernel_1:
+// CHECK:         kernel mixer_kernel_1
 // CHECK-NEXT:      linalg.fill
 // CHECK-NEXT:      linalg.matmul line [[#NORM+3]]
 // CHECK:           4.096 product MF, moves 0.392 MB
@@ -40,15 +41,15 @@
 // CHECK:         in all 4.096 product MF, {{.*}}; moves 1.160 MB, must move 0.648 MB
 // CHECK-NOT:   scan on
 
-// JSON:     scan cpu None threads=None [gate.linear_scan] form=None moves=[[#SCAN:]]
+// JSON:     scan cpu None threads=[] [gate.linear_scan] form=None moves=[[#SCAN:]]
 // JSON:     scan must move [[#SCAN]]
-// JSON:     scan gpu scan_kernel_[[#]] threads=[[#]] [gate.linear_scan] form=dense moves=[[#SCAN]]
+// JSON:     scan gpu scan_kernel_[[#]] threads=[{{[0-9]+, [0-9]+}}] [gate.linear_scan] form=dense moves=[[#SCAN]]
 // JSON:     scan must move [[#SCAN]]
 // JSON:     sizes {'T': 1000}
 
 // SIZES-NOT: MF
 // SIZES: FLOPs and bytes need sizes: --set T=1000
-// NOPTXAS-NOT: registers,
+// NOPTXAS-NOT: [[#]] registers
 // NOPTXAS: registers and spills need ptxas, which is not on the search path
 // ENTRY: error: {{.*}}'other'
 // DIM: error: --set: no dim 'Q' is known only at the call; expects one of: T

@@ -53,7 +53,7 @@ struct ExplainedLoop {
   bool isSerial = false;
   /// Made when tensors became buffers, after loops were formed.
   bool isCopy = false;
-  /// On GPUs: position in LibrarySignature::kernels; -1 otherwise.
+  /// On GPUs: position in CudaImage::kernels; -1 otherwise.
   int kernel = -1;
   std::optional<LoopCost> cost;
 };

@@ -91,6 +91,14 @@ struct CudaPipelineOptions : mlir::PassPipelineOptions<CudaPipelineOptions> {
       *this, "allow-tf32",
       llvm::cl::desc("Round operands of f32 products to tf32"),
       llvm::cl::init(false)};
+  Option<bool> tensorMaps{
+      *this, "tensor-maps",
+      llvm::cl::desc("Copy tiles by tensor maps, ahead of their use"),
+      llvm::cl::init(false)};
+  Option<int64_t> sharedBytes{
+      *this, "shared-bytes",
+      llvm::cl::desc("Bytes of shared memory that a block may have"),
+      llvm::cl::init(166912)};
 };
 
 /// Stage "cuda". Accepts what "block" promises; promises the kernels in the

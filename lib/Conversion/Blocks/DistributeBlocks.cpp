@@ -147,8 +147,6 @@ Value Distributor::isOwner(const LinearLayout &layout) {
 // Shared memory
 //===----------------------------------------------------------------------===//
 
-void Distributor::barrier() { NVVM::Barrier0Op::create(b, loc); }
-
 void Distributor::reserveShared(int64_t bytes) {
   sharedBytes = std::max(sharedBytes, bytes);
 }
@@ -190,9 +188,19 @@ Value Distributor::convert(Value value, const LinearLayout &from,
       moved.push_back(elements[source]);
     return join(moved);
   }
-  // Through shared memory: rows along the last dim, their pieces of 16 bytes in
-  // an order that differs from row to row, so that a column is spread over
-  // banks.
+  // Between the lanes of each warp where no other warp is asked.
+  if (from.getBases(LinearLayout::Warp) == to.getBases(LinearLayout::Warp))
+    if (std::optional<LinearLayout> part = from.ofOneWarp())
+      if (std::optional<LinearLayout> partTo = to.ofOneWarp())
+        return exchange(value, *part, *partTo, /*inWarp=*/true);
+  return exchange(value, from, to, /*inWarp=*/false);
+}
+
+/// Through shared memory: rows along the last dim, their pieces of 16 bytes in
+/// an order that differs from row to row, so that a column is spread over
+/// banks.
+Value Distributor::exchange(Value value, const LinearLayout &from,
+                            const LinearLayout &to, bool inWarp) {
   Type element = cast<VectorType>(value.getType()).getElementType();
   Type stored = element.isInteger(1) ? b.getI8Type() : element;
   if (stored.isIndex())
@@ -202,14 +210,32 @@ Value Distributor::convert(Value value, const LinearLayout &from,
   int64_t count = 1;
   for (int64_t size : shape)
     count *= size;
-  reserveShared(count * bytes);
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  // A warp has memory of its own for this: nothing else is ever there.
+  Value start;
+  if (inWarp) {
+    warpBytes = std::max<int64_t>(warpBytes, llvm::alignTo(count * bytes, 16));
+    start = arith::MulIOp::create(b, loc, warpId(),
+                                  makeLater(warpSizes, b.getIndexType()));
+    start = arith::AddIOp::create(b, loc, start,
+                                  makeLater(warpsStart, b.getIndexType()));
+  } else {
+    reserveShared(count * bytes);
+    start = number(0);
+  }
+  auto synchronize = [&] {
+    if (inWarp)
+      NVVM::SyncWarpOp::create(b, loc,
+                               arith::ConstantIntOp::create(b, loc, -1, 32));
+    else
+      barrier();
+  };
   int64_t rank = shape.size();
   int64_t last = rank ? shape.back() : 1;
   int64_t piece = 16 / bytes;
   int64_t pieces = std::clamp<int64_t>(last / piece, 1, 8);
-  auto number = [&](int64_t n) -> Value {
-    return arith::ConstantIndexOp::create(b, loc, n);
-  };
   auto address = [&](const LinearLayout &layout, Values &thread, int64_t reg) {
     Value row = number(0);
     for (int64_t dim = 0; dim + 1 < rank; ++dim)
@@ -224,7 +250,9 @@ Value Distributor::convert(Value value, const LinearLayout &from,
     }
     Value index = arith::AddIOp::create(
         b, loc, arith::MulIOp::create(b, loc, row, number(last)), column);
-    return sharedAddress(index, stored);
+    index = arith::AddIOp::create(
+        b, loc, arith::MulIOp::create(b, loc, index, number(bytes)), start);
+    return sharedAddress(index, b.getI8Type());
   };
   auto widthOf = [&](const LinearLayout &layout) {
     return rank ? std::min(piece, layout.getContiguous(rank - 1)) : 1;
@@ -251,7 +279,7 @@ Value Distributor::convert(Value value, const LinearLayout &from,
     LLVM::StoreOp::create(b, loc, join(chunk), address(from, thread, reg),
                           static_cast<unsigned>(width * bytes));
   }
-  barrier();
+  synchronize();
   thread = threadCoordinates(to);
   elements.clear();
   width = widthOf(to);
@@ -261,7 +289,7 @@ Value Distributor::convert(Value value, const LinearLayout &from,
                                        static_cast<unsigned>(width * bytes));
     llvm::append_range(elements, split(chunk));
   }
-  barrier();
+  synchronize();
   return join(llvm::map_to_vector(elements, fromStored));
 }
 
@@ -336,11 +364,28 @@ Value Distributor::get(Value vector, const LinearLayout &layout) {
           "expects constants of one value in a GPU kernel");
     return value;
   }
+  if (tiles.contains(vector))
+    return readTile(vector, layout);
   Operation *op = vector.getDefiningOp();
   if (auto cast = dyn_cast_or_null<vector::TransposeOp>(op))
     return get(cast.getVector(), sourceLayout(cast, layout));
   if (auto cast = dyn_cast_or_null<vector::ShapeCastOp>(op))
     return get(cast.getSource(), sourceLayout(cast, layout));
+  if (auto part = dyn_cast_or_null<vector::ExtractStridedSliceOp>(op)) {
+    LinearLayout whole = sourceLayout(part, layout);
+    Value source = get(part.getSource(), whole);
+    if (!source)
+      return Value();
+    Values elements = split(source), own;
+    for (int64_t reg = 0; reg < layout.getRegisters(); ++reg) {
+      Coordinates place = layout.ofRegister(reg);
+      for (auto [coordinate, offset] :
+           llvm::zip(place, part.getOffsets().getAsValueRange<IntegerAttr>()))
+        coordinate ^= offset.getSExtValue();
+      own.push_back(elements[*whole.findRegister(place)]);
+    }
+    return join(own);
+  }
   return convert(registers.lookup(vector), layouts.of(vector), layout);
 }
 
@@ -487,6 +532,22 @@ LogicalResult Distributor::distribute(Operation *op) {
     return distributeLoop(loop);
   if (auto choice = dyn_cast<scf::IfOp>(op))
     return distributeChoice(choice);
+  if (auto make = dyn_cast<block::RingOp>(op))
+    return makeRing(make);
+  if (auto split = dyn_cast<block::SpecializeOp>(op))
+    return specialize(split);
+  if (auto acquire = dyn_cast<block::AcquireOp>(op))
+    return this->acquire(acquire);
+  if (auto copy = dyn_cast<block::CopyOp>(op))
+    return this->copy(copy);
+  if (auto take = dyn_cast<block::TakeOp>(op))
+    return this->take(take);
+  if (auto release = dyn_cast<block::ReleaseOp>(op))
+    return this->release(release);
+  if (auto product = dyn_cast<block::MultiplyOp>(op))
+    return start(product);
+  if (auto wait = dyn_cast<block::WaitOp>(op))
+    return this->wait(wait);
   if (auto extract = dyn_cast<vector::ExtractOp>(op);
       extract && extract.getSourceVectorType().getNumElements() == 1 &&
       !isa<VectorType>(extract.getType())) {
@@ -505,7 +566,8 @@ LogicalResult Distributor::distribute(Operation *op) {
   // Made where they are used.
   if (op->getNumResults() == 1 &&
       (BlockLayouts::isFlexible(op->getResult(0)) ||
-       isa<vector::TransposeOp, vector::ShapeCastOp>(op)))
+       isa<vector::TransposeOp, vector::ShapeCastOp,
+           vector::ExtractStridedSliceOp>(op)))
     return success();
   if (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1)
     return distributeElementwise(op);
@@ -539,13 +601,18 @@ LogicalResult Distributor::run() {
   // What a thread is, once.
   b.setInsertionPointToStart(&entry);
   Type i32 = b.getI32Type();
-  Value thread = NVVM::ThreadIdXOp::create(b, loc, i32);
+  thread = NVVM::ThreadIdXOp::create(b, loc, i32);
   Value bits = arith::ConstantIntOp::create(b, loc, 5, 32);
   Value mask = arith::ConstantIntOp::create(b, loc, 31, 32);
   lane = arith::IndexCastUIOp::create(
       b, loc, b.getIndexType(), arith::AndIOp::create(b, loc, thread, mask));
-  warp = arith::IndexCastUIOp::create(
-      b, loc, b.getIndexType(), arith::ShRUIOp::create(b, loc, thread, bits));
+  // From the first lane: the same in a warp, and known to be.
+  Value number = NVVM::ShflOp::create(
+      b, loc, i32, arith::ConstantIntOp::create(b, loc, -1, 32),
+      arith::ShRUIOp::create(b, loc, thread, bits),
+      arith::ConstantIntOp::create(b, loc, 0, 32), mask, NVVM::ShflKind::idx,
+      UnitAttr());
+  warp = arith::IndexCastUIOp::create(b, loc, b.getIndexType(), number);
   SmallVector<Operation *> ops;
   for (Operation &op : llvm::make_range(
            std::next(Block::iterator(warp.getDefiningOp())), entry.end()))
@@ -558,7 +625,9 @@ LogicalResult Distributor::run() {
   // The vectors of the block are used by one another only.
   for (Operation *op : llvm::reverse(old))
     op->erase();
-  return success();
+  for (auto op : llvm::make_early_inc_range(entry.getOps<block::RingOp>()))
+    op.erase();
+  return placeShared();
 }
 
 namespace {
@@ -590,11 +659,13 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // The largest vector decides how many threads there are, the narrowest
     // type in memory how many neighbours fill 16 bytes.
     int64_t largest = 1, narrowest = 16, product = 0;
+    bool hasRing = false;
     kernel.walk([&](Operation *op) {
-      if (auto contraction = dyn_cast<vector::ContractionOp>(op))
+      if (isa<vector::ContractionOp, block::MultiplyOp>(op))
         product = std::max(
             product,
-            cast<VectorType>(contraction.getResultType()).getNumElements());
+            cast<VectorType>(op->getResult(0).getType()).getNumElements());
+      hasRing |= isa<block::RingOp>(op);
       for (Value value : op->getResults())
         if (auto type = dyn_cast<VectorType>(value.getType()))
           largest = std::max(largest, type.getNumElements());
@@ -607,16 +678,19 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     int64_t warps = std::clamp<int64_t>(
         largest / (LinearLayout::lanes * elementsPerThread), 1, maxWarps);
     // Sums of a product stay in registers: more of them read each operand from
-    // shared memory less often.
-    if (product)
+    // shared memory less often. Beside warps that copy, two groups of warps
+    // have most of the registers.
+    if (product && hasRing)
+      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
+    else if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
-    Distributor distributor(kernel, layouts, allowTf32);
+    Distributor distributor(kernel, layouts, sharedBytes, allowTf32);
     if (failed(distributor.run()))
       return failure();
     OpBuilder b(kernel);
     kernel->setAttr("gate.threads",
-                    b.getI64IntegerAttr(warps * LinearLayout::lanes));
+                    b.getI64IntegerAttr(distributor.getThreads()));
     // Sums of products want all registers; other kernels many blocks.
     if (product)
       kernel->setAttr("gate.one_block", b.getUnitAttr());

@@ -64,21 +64,24 @@ SmallVector<Distributor::Values, 3> Distributor::splitWide(Value registers,
   return parts;
 }
 
-/// Sums that a thread can hold beside what a kernel needs otherwise.
+/// Sums that a thread can hold beside what a kernel needs otherwise: twice as
+/// many where others copy.
 static constexpr int64_t mostSums = 64;
 
 LogicalResult Distributor::multiply(vector::ContractionOp op) {
   int64_t held = layouts.ofProduct(op).getRegisters();
-  if (held > mostSums)
+  int64_t most = amongConsumers ? 2 * mostSums : mostSums;
+  if (held > most)
     return op.emitError("expects a product whose results fit in registers, at "
                         "most ")
-           << mostSums << " a thread, got " << held << " of a result of "
+           << most << " a thread, got " << held << " of a result of "
            << op.getResultType() << "; a GPU has room for states of 128 by 128";
+  ProductShape shape = ProductShape::of(op);
   if (layouts.hasWarpgroups())
     if (std::optional<WarpgroupLayouts> groups =
-            warpgroupLayouts(op, layouts.getWarps()))
-      return multiplyInGroups(op, *groups);
-  ProductLayouts at = productLayouts(op, layouts.getWarps());
+            warpgroupLayouts(shape, layouts.getWarps()))
+      return multiplyInGroups(op, shape, *groups, /*isWaitedFor=*/true);
+  ProductLayouts at = productLayouts(shape, layouts.getWarps());
   Value left = get(op.getLhs(), at.left), right = get(op.getRhs(), at.right),
         acc = get(op.getAcc(), at.result);
   if (!left || !right || !acc)

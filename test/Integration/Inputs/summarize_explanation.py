@@ -10,14 +10,17 @@ explanation = json.load(sys.stdin)
 for function in explanation["functions"]:
     for loop in function.get("loops", []) + function.get("kernels", []):
         ops = " ".join(op["op"] for op in loop["ops"])
-        # Only where this machine has an assembler.
-        for used in loop.get("gpus", {}).values():
-            assert used["registers"] > 0 and used["spill_store_bytes"] >= 0
+        gpus = loop.get("gpus", {}).values()
+        for gpu in gpus:
+            assert gpu["shared_bytes"] >= 0
+            # Only where this machine has an assembler.
+            if explanation["has_assembler"]:
+                assert gpu["registers"] > 0 and gpu["spill_store_bytes"] >= 0
         print(
             function["function"],
             function["machine"],
             loop.get("kernel"),
-            f"threads={loop.get('threads')}",
+            f"threads={[gpu['threads'] for gpu in gpus]}",
             f"[{ops}]",
             f"form={loop.get('schedule', {}).get('form')}",
             f"moves={loop.get('cost', {}).get('bytes')}",
