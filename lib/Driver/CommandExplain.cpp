@@ -149,16 +149,16 @@ void ExplanationPrinter::printMissed(llvm::raw_ostream &os,
 }
 
 void ExplanationPrinter::printText(llvm::raw_ostream &os) {
-  bool hasCosts = true;
+  std::string unknown;
   for (const ExplainedMachine &machine : explanation.machines)
     for (const ExplainedFunction &function : machine.functions) {
       if (!isShown(function))
         continue;
       os << function.name << " on " << targets(machine.onDevice);
       if (function.floor)
-        for (const auto &[position, size] : llvm::enumerate(explanation.sizes))
-          os << (position == 0 ? " at " : " ") << size.first << "="
-             << size.second;
+        for (const auto &[position, dim] : llvm::enumerate(function.dims))
+          os << (position == 0 ? " at " : " ") << dim << "="
+             << explanation.sizes.at(dim);
       os << "\n";
       for (auto [number, loop] : llvm::enumerate(function.loops))
         printLoop(os, loop, number);
@@ -171,15 +171,12 @@ void ExplanationPrinter::printText(llvm::raw_ostream &os) {
         if (function.bytes)
           os << llvm::format("moves %.3f MB, ", *function.bytes / 1e6);
         os << llvm::format("must move %.3f MB\n", function.floor->bytes / 1e6);
+      } else if (unknown.empty() && !function.dims.empty()) {
+        unknown = function.dims.front();
       }
-      hasCosts &= function.floor.has_value();
     }
-  if (!hasCosts)
-    os << "FLOPs and bytes need sizes: --set "
-       << (library.functions.front().dims.empty()
-               ? std::string("dim")
-               : library.functions.front().dims.front())
-       << "=1000\n";
+  if (!unknown.empty())
+    os << "FLOPs and bytes need sizes: --set " << unknown << "=1000\n";
   if (!library.images.empty() && compiler.resources().empty())
     os << "registers and spills need ptxas, which is not on the search path\n";
 }

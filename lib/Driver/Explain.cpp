@@ -278,21 +278,28 @@ void Explainer::addRemarks(bool onDevice) {
 
 LogicalResult Explainer::addCosts(const LibrarySignature &signature,
                                   const DataOptions &data) {
-  bool isStatic = llvm::all_of(signature.functions,
-                               [](const auto &f) { return f.dims.empty(); });
-  if (data.sizes.empty() && !isStatic)
+  // Without sizes there are costs of what is static.
+  auto hasSizes = [&](const FunctionSignature &function) {
+    return !data.sizes.empty() || function.dims.empty();
+  };
+  for (ExplainedMachine &machine : result.machines)
+    for (const FunctionSignature &function : signature.functions)
+      if (ExplainedFunction *own = find(machine.onDevice, function.name))
+        own->dims = function.dims;
+  if (llvm::none_of(signature.functions, hasSizes))
     return success();
   auto sizes = completeSizes(session, signature, data);
   if (failed(sizes))
     return failure();
-  result.sizes = *sizes;
+  if (!data.sizes.empty())
+    result.sizes = *sizes;
   auto costs = computeCosts(session, *model, signature, *sizes);
   if (failed(costs))
     return failure();
   for (ExplainedMachine &machine : result.machines)
     for (auto [cost, function] : llvm::zip(*costs, signature.functions)) {
       ExplainedFunction *own = find(machine.onDevice, cost.function);
-      if (!own)
+      if (!own || !hasSizes(function))
         continue;
       own->floor = cost.total;
       for (ExplainedLoop &loop : own->loops) {

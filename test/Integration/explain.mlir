@@ -3,6 +3,7 @@
 // RUN: gatec explain %s --target=cpu,cuda:sm_90a --set T=1000 --entry=mixer | FileCheck %s
 // RUN: gatec explain %s --target=cpu,cuda:sm_90a,cuda:sm_80 --set T=1000 --json | %python %S/Inputs/summarize_explanation.py | FileCheck %s --check-prefix=JSON
 // RUN: gatec explain %s --entry=mixer | FileCheck %s --check-prefix=SIZES
+// RUN: gatec explain %s --entry=stack | FileCheck %s --check-prefix=CALLED
 // RUN: env PATH=/nonexistent gatec explain %s --target=cuda | FileCheck %s --check-prefix=NOPTXAS
 // RUN: not gatec explain %s --entry=other 2>&1 | FileCheck %s --check-prefix=ENTRY
 // RUN: not gatec explain %s --set Q=3 2>&1 | FileCheck %s --check-prefix=DIM
@@ -47,6 +48,13 @@
 // JSON:     scan must move [[#SCAN]]
 // JSON:     sizes {'T': 1000}
 
+// What is inlined is told apart by its calls; all sizes are known here.
+// CALLED-LABEL: stack on CPU
+// CALLED:         gate.glu line [[#GLU:]] called at line [[#CALL:]]{{$}}
+// CALLED:         gate.glu line [[#GLU]] called at line [[#CALL+1]]{{$}}
+// CALLED:         in all 0.000 product MF, {{.*}}; moves 0.002 MB, must move 0.002 MB
+// CALLED-NOT:     --set
+
 // SIZES-NOT: MF
 // SIZES: FLOPs and bytes need sizes: --set T=1000
 // NOPTXAS-NOT: [[#]] registers
@@ -75,4 +83,15 @@ func.func @scan(%q: tensor<2x?x2x32xf32> {gate.name = "q", gate.dims = ["", "T",
     : (tensor<2x?x2x32xf32>, tensor<2x?x2x32xf32>, tensor<2x?x2x16xf32>, tensor<2x?x2x32xf32>, tensor<2x2x32x16xf32>)
     -> (tensor<2x?x2x16xf32>, tensor<2x2x32x16xf32>)
   return %o, %last : tensor<2x?x2x16xf32>, tensor<2x2x32x16xf32>
+}
+
+func.func private @layer(%x: tensor<8x16xf32>) -> tensor<8x16xf32> {
+  %y = gate.glu %x, %x {activation = #gate.activation<silu>} : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}
+
+func.func @stack(%x: tensor<8x16xf32> {gate.name = "x"}) -> (tensor<8x16xf32> {gate.name = "first"}, tensor<8x16xf32> {gate.name = "second"}) {
+  %a = call @layer(%x) : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  %b = call @layer(%a) : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %a, %b : tensor<8x16xf32>, tensor<8x16xf32>
 }

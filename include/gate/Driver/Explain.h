@@ -67,6 +67,8 @@ struct MissedRemark {
 /// One function on one machine.
 struct ExplainedFunction {
   std::string name;
+  /// Names of the sizes known only at the call.
+  std::vector<std::string> dims;
   std::vector<ExplainedLoop> loops;
   std::vector<MissedRemark> missed;
   /// At given sizes, what any implementation must do.
