@@ -580,7 +580,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     else if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
-    Distributor distributor(kernel, layouts, sharedBytes);
+    Distributor distributor(kernel, layouts, sharedBytes, allowTf32);
     if (failed(distributor.run()))
       return failure();
     OpBuilder b(kernel);
