@@ -216,6 +216,43 @@ bool BlockLayouts::isFlexible(Value value) {
   return false;
 }
 
+bool BlockLayouts::isReadable(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || !isa<VectorType>(value.getType()))
+    return false;
+  if (isa<block::TakeOp>(op))
+    return true;
+  // Of one tile, and constants.
+  if (!isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp, arith::MaximumFOp,
+           arith::MinimumFOp>(op))
+    return false;
+  return isReadable(op->getOperand(0)) &&
+         llvm::all_of(op->getOperands().drop_front(), [](Value operand) {
+           return matchPattern(operand, m_Constant());
+         });
+}
+
+/// Whether a value is computed from constants, masks and positions alone.
+static bool isComputedFree(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && (BlockLayouts::isFlexible(value) ||
+                (OpTrait::hasElementwiseMappableTraits(op) &&
+                 llvm::all_of(op->getOperands(), [](Value operand) {
+                   return !isa<VectorType>(operand.getType()) ||
+                          isComputedFree(operand);
+                 })));
+}
+
+/// The operand that an elementwise op takes its layout from; null where it can
+/// be computed in any.
+static Value leadingOperand(Operation *op) {
+  for (Value operand : op->getOperands())
+    if (isa<VectorType>(operand.getType()) &&
+        !BlockLayouts::isReadable(operand) && !BlockLayouts::isFlexible(operand))
+      return operand;
+  return Value();
+}
+
 BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
   Operation *user = use.getOwner();
   auto shape = cast<VectorType>(use.get().getType()).getShape();
@@ -237,6 +274,11 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
     if (use.getOperandNumber() == 2)
       return {ofProduct(user),
               product.left.getNumElements() * product.columns()};
+    // A left matrix that costs nothing in any layout is made where the product
+    // takes it from registers.
+    if (use.getOperandNumber() == 0 && warpgroups && isComputedFree(use.get()))
+      if (auto groups = warpgroupLayouts(product, warps))
+        return {groups->left, 2 * volume(use.get())};
     return {ofMemory(shape), volume(use.get())};
   }
   if (auto loop = dyn_cast<scf::ForOp>(user)) {
@@ -260,8 +302,13 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
     Demand demand = demandFor(part.getResult());
     return {sourceLayout(part, demand.layout), demand.weight};
   }
-  if (OpTrait::hasElementwiseMappableTraits(user) && user->getNumResults() == 1)
+  if (OpTrait::hasElementwiseMappableTraits(user) &&
+      user->getNumResults() == 1) {
+    if (isReadable(use.get()))
+      if (Value leading = leadingOperand(user))
+        return {of(leading), 2 * volume(leading)};
     return demandFor(user->getResult(0));
+  }
   return {ofMemory(shape), volume(use.get())};
 }
 
@@ -314,18 +361,14 @@ LinearLayout BlockLayouts::of(Value value) {
     layout =
         of(cast.getSource()).reshape(cast.getResultVectorType().getShape());
   } else {
-    auto computed = llvm::find_if(op->getOperands(), [](Value operand) {
-      return isa<VectorType>(operand.getType()) && !isFlexible(operand);
-    });
     bool isElementwise = OpTrait::hasElementwiseMappableTraits(op);
+    Value leading = isElementwise ? leadingOperand(op) : Value();
     Demand demand = demandFor(value);
     auto type = llvm::cast<VectorType>(value.getType());
-    if (isElementwise && computed != op->operand_end())
-      layout = of(*computed);
-    else if (!isElementwise && !isa_and_nonnull<block::TakeOp>(op) &&
-             demand.weight <= type.getNumElements())
-      // A load of its own size goes along memory, whoever reads it. A tile in
-      // shared memory can be read in any layout.
+    if (leading)
+      layout = of(leading);
+    else if (!isElementwise && demand.weight <= type.getNumElements())
+      // A load of its own size goes along memory, whoever reads it.
       layout = ofMemory(type.getShape());
     else
       layout = demand.layout;
