@@ -309,12 +309,55 @@ LogicalResult Distributor::distributeElementwise(Operation *op) {
       return failure();
     operands.push_back(value);
   }
+  if (auto choice = dyn_cast<arith::SelectOp>(op))
+    if (Value pairs = selectPairs(choice, layout, operands)) {
+      set(op->getResult(0), pairs);
+      return success();
+    }
   OperationState state(loc, op->getName());
   state.addOperands(operands);
   state.addTypes(registersType(op->getResult(0), layout));
   state.addAttributes(op->getAttrs());
   set(op->getResult(0), b.create(state)->getResult(0));
   return success();
+}
+
+/// Whether a mask is the same for all places along a dim.
+static bool isConstantAlong(Value mask, unsigned dim) {
+  if (auto broadcast = mask.getDefiningOp<vector::BroadcastOp>()) {
+    auto source = dyn_cast<VectorType>(broadcast.getSourceType());
+    int64_t extra = broadcast.getResultVectorType().getRank() -
+                    (source ? source.getRank() : 0);
+    if (!source || dim < extra || source.getDimSize(dim - extra) == 1)
+      return true;
+    return isConstantAlong(broadcast.getSource(), dim - extra);
+  }
+  if (auto transpose = mask.getDefiningOp<vector::TransposeOp>())
+    return isConstantAlong(transpose.getVector(),
+                           transpose.getPermutation()[dim]);
+  return false;
+}
+
+/// A choice between numbers of two bytes of which two share a word and a side:
+/// half the instructions. Null where that is not so.
+Value Distributor::selectPairs(arith::SelectOp op, const LinearLayout &layout,
+                               const Values &operands) {
+  auto type = cast<VectorType>(op.getType());
+  ArrayRef<Coordinates> bases = layout.getBases(LinearLayout::Register);
+  if (type.getElementTypeBitWidth() != 16 || bases.empty() ||
+      !isa<VectorType>(op.getCondition().getType()))
+    return Value();
+  for (auto [dim, c] : llvm::enumerate(bases.front()))
+    if (c && !isConstantAlong(op.getCondition(), dim))
+      return Value();
+  Values all = split(operands[0]), sides;
+  for (size_t i = 0; i < all.size(); i += 2)
+    sides.push_back(all[i]);
+  Value chosen = arith::SelectOp::create(b, loc, join(sides),
+                                         join(words(operands[1])),
+                                         join(words(operands[2])));
+  return vector::BitCastOp::create(
+      b, loc, registersType(op.getResult(), layout), chosen);
 }
 
 LogicalResult Distributor::distributeLoop(scf::ForOp loop) {

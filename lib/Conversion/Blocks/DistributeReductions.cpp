@@ -132,7 +132,7 @@ LogicalResult Distributor::reduce(vector::MultiDimReductionOp op) {
       own = arith::OrIOp::create(b, loc, own, isSet);
     }
     Values thread = threadCoordinates(to);
-    auto flat = [&](int64_t reg, Value sharer) {
+    auto address = [&](int64_t reg, Value sharer) {
       Value index = sharer;
       for (unsigned dim = 0; dim < to.getRank(); ++dim) {
         Value size = arith::ConstantIndexOp::create(b, loc, to.getShape()[dim]);
@@ -142,27 +142,33 @@ LogicalResult Distributor::reduce(vector::MultiDimReductionOp op) {
       }
       index = arith::AddIOp::create(
           b, loc, index, arith::ConstantIndexOp::create(b, loc, start));
-      return index;
+      return sharedAddress(index, element);
     };
-    for (auto [reg, part] : llvm::enumerate(parts))
-      LLVM::StoreOp::create(b, loc, part,
-                            sharedAddress(flat(reg, own), element));
+    int64_t width = to.getRank() ? std::min(to.getContiguous(to.getRank() - 1),
+                                            16 / bytes)
+                                 : 1;
+    width = std::min<int64_t>(width, parts.size());
+    auto alignment = static_cast<unsigned>(width * bytes);
+    for (int64_t reg = 0, e = parts.size(); reg < e; reg += width)
+      LLVM::StoreOp::create(
+          b, loc,
+          join(Values(parts.begin() + reg, parts.begin() + reg + width)),
+          address(reg, own), alignment);
     barrier();
-    for (auto [reg, part] : llvm::enumerate(parts)) {
+    for (int64_t reg = 0, e = parts.size(); reg < e; reg += width) {
       Values all;
       for (int64_t sharer = 0; sharer < sharers; ++sharer)
         all.push_back(LLVM::LoadOp::create(
-            b, loc, element,
-            sharedAddress(
-                flat(reg, arith::ConstantIndexOp::create(b, loc, sharer)),
-                element)));
+            b, loc, VectorType::get({width}, element),
+            address(reg, arith::ConstantIndexOp::create(b, loc, sharer)),
+            alignment));
       while (all.size() > 1) {
         Values next;
         for (size_t i = 0; i < all.size(); i += 2)
           next.push_back(combine(all[i], all[i + 1]));
         all = next;
       }
-      part = all.front();
+      llvm::copy(split(all.front()), parts.begin() + reg);
     }
     giveBack(place);
   }

@@ -293,22 +293,6 @@ LogicalResult Distributor::release(block::ReleaseOp op) {
   return success();
 }
 
-Value Distributor::readShared(const LinearLayout &layout,
-                              const Placement &placement, Value start,
-                              unsigned inner, Type element) {
-  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  int64_t width = std::min(16 / bytes, layout.getContiguous(inner));
-  auto address = addressesOf(layout, placement, start);
-  Values elements;
-  for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
-    Value chunk = LLVM::LoadOp::create(
-        b, loc, VectorType::get({width}, element), address(reg),
-        static_cast<unsigned>(width * bytes));
-    llvm::append_range(elements, split(chunk));
-  }
-  return join(elements);
-}
-
 Value Distributor::readRow(vector::ExtractOp op, const LinearLayout &layout) {
   RingTile at = tiles.lookup(op.getSource());
   VectorType type = op.getSourceVectorType();

@@ -129,6 +129,108 @@ Distributor::addressesOf(const LinearLayout &layout, const Placement &placement,
   };
 }
 
+/// Where lanes point for matrices of 8 rows of 16 bytes, four at a time
+/// (ldmatrix, stmatrix: PTX ISA, section 9.7.14.5): lane 8 m + r at row r of
+/// matrix m. Nothing where registers are not fragments of such: pairs along a
+/// row, four lanes a row, eight rows.
+static std::optional<LinearLayout>
+matrixRows(const LinearLayout &layout, const Distributor::Placement &placement,
+           Type element) {
+  ArrayRef<Coordinates> registers = layout.getBases(LinearLayout::Register);
+  ArrayRef<Coordinates> lanes = layout.getBases(LinearLayout::Lane);
+  if (!element.isF16() && !element.isBF16())
+    return std::nullopt;
+  if (registers.size() < 3 || lanes.size() != 5 ||
+      placement(registers[0]) != 2 || placement(lanes[0]) != 4 ||
+      placement(lanes[1]) != 8)
+    return std::nullopt;
+  auto isRow = [&](const Coordinates &basis) {
+    int64_t offset = placement(basis);
+    return offset > 0 && offset % 16 == 0;
+  };
+  if (!llvm::all_of(registers.drop_front(), isRow) ||
+      !llvm::all_of(lanes.drop_front(2), isRow))
+    return std::nullopt;
+  LinearLayout result(layout.getShape());
+  for (const Coordinates &basis : registers.drop_front(3))
+    result.add(LinearLayout::Register, basis);
+  for (const Coordinates &basis : lanes.drop_front(2))
+    result.add(LinearLayout::Lane, basis);
+  result.add(LinearLayout::Lane, registers[1]);
+  result.add(LinearLayout::Lane, registers[2]);
+  for (const Coordinates &basis : layout.getBases(LinearLayout::Warp))
+    result.add(LinearLayout::Warp, basis);
+  return result;
+}
+
+void Distributor::storeShared(Value value, const LinearLayout &layout,
+                              const Placement &placement, Value start,
+                              unsigned inner) {
+  Type element = cast<VectorType>(value.getType()).getElementType();
+  int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  std::optional<LinearLayout> rows = matrixRows(layout, placement, element);
+  if (rows && layouts.hasWarpgroups()) {
+    auto address = addressesOf(*rows, placement, start);
+    Values all = words(value);
+    for (int64_t group = 0; group < rows->getRegisters(); ++group)
+      NVVM::StMatrixOp::create(
+          b, loc, address(group), ArrayRef(all).slice(4 * group, 4),
+          NVVM::MMALayoutAttr::get(b.getContext(), NVVM::MMALayout::row),
+          NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+          NVVM::LdStMatrixEltTypeAttr::get(b.getContext(),
+                                           NVVM::LdStMatrixEltType::B16));
+    return;
+  }
+  int64_t width = layout.getRank()
+                      ? std::min(16 / bytes, layout.getContiguous(inner))
+                      : 1;
+  auto address = addressesOf(layout, placement, start);
+  Values elements = split(value);
+  for (int64_t reg = 0, e = elements.size(); reg < e; reg += width) {
+    Values chunk(elements.begin() + reg, elements.begin() + reg + width);
+    LLVM::StoreOp::create(b, loc, join(chunk), address(reg),
+                          static_cast<unsigned>(width * bytes));
+  }
+}
+
+Value Distributor::readShared(const LinearLayout &layout,
+                              const Placement &placement, Value start,
+                              unsigned inner, Type element) {
+  int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  if (std::optional<LinearLayout> rows =
+          matrixRows(layout, placement, element)) {
+    auto address = addressesOf(*rows, placement, start);
+    Type i32 = b.getI32Type();
+    auto four = LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                                 SmallVector<Type>(4, i32));
+    Values all;
+    for (int64_t group = 0; group < rows->getRegisters(); ++group) {
+      Value read = NVVM::LdMatrixOp::create(
+          b, loc, four, address(group), b.getI32IntegerAttr(4),
+          NVVM::MMALayoutAttr::get(b.getContext(), NVVM::MMALayout::row),
+          NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+          NVVM::LdStMatrixEltTypeAttr::get(b.getContext(),
+                                           NVVM::LdStMatrixEltType::B16));
+      for (int64_t i = 0; i < 4; ++i)
+        all.push_back(LLVM::ExtractValueOp::create(b, loc, read, i));
+    }
+    return vector::BitCastOp::create(
+        b, loc, VectorType::get({layout.getRegisters()}, element), join(all));
+  }
+  int64_t width = layout.getRank()
+                      ? std::min(16 / bytes, layout.getContiguous(inner))
+                      : 1;
+  auto address = addressesOf(layout, placement, start);
+  Values elements;
+  for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
+    Value chunk = LLVM::LoadOp::create(
+        b, loc, VectorType::get({width}, element), address(reg),
+        static_cast<unsigned>(width * bytes));
+    llvm::append_range(elements, split(chunk));
+  }
+  return join(elements);
+}
+
 std::optional<int64_t> Distributor::findScratch(int64_t bytes, int64_t most,
                                                 bool evenIfKept) {
   SmallVector<int64_t> starts{0};
@@ -280,11 +382,7 @@ Value Distributor::exchange(Value value, const LinearLayout &from,
       barrier();
   };
   int64_t rank = shape.size();
-  int64_t piece = 16 / bytes;
   Placement placement = wholeRows(shape, bytes);
-  auto widthOf = [&](const LinearLayout &layout) {
-    return rank ? std::min(piece, layout.getContiguous(rank - 1)) : 1;
-  };
   auto toStored = [&](Value scalar) -> Value {
     if (element.isInteger(1))
       return arith::ExtUIOp::create(b, loc, stored, scalar);
@@ -299,24 +397,11 @@ Value Distributor::exchange(Value value, const LinearLayout &from,
       return arith::IndexCastOp::create(b, loc, element, scalar);
     return scalar;
   };
-  std::function<Value(int64_t)> address = addressesOf(from, placement, start);
-  Values scalars = llvm::map_to_vector(split(value), toStored);
-  int64_t width = widthOf(from);
-  for (int64_t reg = 0, e = scalars.size(); reg < e; reg += width) {
-    Values chunk(scalars.begin() + reg, scalars.begin() + reg + width);
-    LLVM::StoreOp::create(b, loc, join(chunk), address(reg),
-                          static_cast<unsigned>(width * bytes));
-  }
+  unsigned inner = rank ? rank - 1 : 0;
+  storeShared(join(llvm::map_to_vector(split(value), toStored)), from,
+              placement, start, inner);
   synchronize();
-  address = addressesOf(to, placement, start);
-  Values loaded;
-  width = widthOf(to);
-  for (int64_t reg = 0; reg < to.getRegisters(); reg += width) {
-    Value chunk = LLVM::LoadOp::create(b, loc, VectorType::get({width}, stored),
-                                       address(reg),
-                                       static_cast<unsigned>(width * bytes));
-    llvm::append_range(loaded, split(chunk));
-  }
+  Values loaded = split(readShared(to, placement, start, inner, stored));
   // What comes next in a warp's own memory waits here; other memory is not
   // written again before a barrier.
   if (inWarp)

@@ -79,17 +79,9 @@ Distributor::stage(Value matrix, std::optional<unsigned> &place) {
   staged[base] = {*place, inner};
   Staged result = describe(inner, *place);
 
-  int64_t chunk =
-      std::min(layout.getContiguous(inner), 16 / elementBytes);
-  auto address =
-      addressesOf(layout, swizzledRows(type.getShape(), inner, elementBytes),
-                  number(scratch[*place].offset));
-  Values elements = split(value);
-  for (int64_t reg = 0, e = elements.size(); reg < e; reg += chunk) {
-    Values part(elements.begin() + reg, elements.begin() + reg + chunk);
-    LLVM::StoreOp::create(b, loc, join(part), address(reg),
-                          static_cast<unsigned>(chunk * elementBytes));
-  }
+  storeShared(value, layout,
+              swizzledRows(type.getShape(), inner, elementBytes),
+              number(scratch[*place].offset), inner);
   // Tensor cores see what was written before this.
   NVVM::FenceProxyOp::create(
       b, loc,

@@ -45,6 +45,11 @@ public:
   /// that copy.
   int64_t getThreads() const;
 
+  /// How many bytes from the start of a tile the element at given coordinates
+  /// is: linear over bits, as layouts are, so that a register adds or flips
+  /// constant bits of what a thread has.
+  using Placement = std::function<int64_t(const Coordinates &)>;
+
 private:
   using Value = mlir::Value;
   using Values = llvm::SmallVector<Value>;
@@ -53,6 +58,8 @@ private:
   mlir::LogicalResult distribute(mlir::Operation *op);
   mlir::LogicalResult distributeBlock(mlir::Block *block);
   mlir::LogicalResult distributeElementwise(mlir::Operation *op);
+  Value selectPairs(mlir::arith::SelectOp op, const LinearLayout &layout,
+                    const Values &operands);
   mlir::LogicalResult distributeLoop(mlir::scf::ForOp loop);
   mlir::LogicalResult distributeChoice(mlir::scf::IfOp choice);
   mlir::VectorType registersType(Value vector, const LinearLayout &layout);
@@ -83,10 +90,6 @@ private:
   void barrier();
   /// The address of element `index` in the kernel's buffer.
   Value sharedAddress(Value index, mlir::Type element);
-  /// How many bytes from the start of a tile the element at given coordinates
-  /// is: linear over bits, as layouts are, so that a register adds or flips
-  /// constant bits of what a thread has.
-  using Placement = std::function<int64_t(const Coordinates &)>;
   /// Rows of `span` bytes in blocks, swizzled in pieces of 16 bytes; `inner` is
   /// the dim along rows.
   static Placement swizzledRows(llvm::ArrayRef<int64_t> shape, unsigned inner,
@@ -98,6 +101,11 @@ private:
   std::function<Value(int64_t reg)> addressesOf(const LinearLayout &layout,
                                                 const Placement &placement,
                                                 Value start);
+  /// A thread's part of a tile there; `inner` is the dim along rows.
+  void storeShared(Value registers, const LinearLayout &layout,
+                   const Placement &placement, Value start, unsigned inner);
+  Value readShared(const LinearLayout &layout, const Placement &placement,
+                   Value start, unsigned inner, mlir::Type element);
   /// A part of shared memory that values pass through.
   struct Scratch {
     int64_t offset = 0, bytes = 0;
@@ -210,8 +218,6 @@ private:
   /// Which time the slot is used, even or odd.
   Value parityOf(Value step);
   Value readTile(Value tile, const LinearLayout &layout);
-  Value readShared(const LinearLayout &layout, const Placement &placement,
-                   Value start, unsigned inner, mlir::Type element);
   bool isRowOfTile(mlir::Operation *op);
   Value readRow(mlir::vector::ExtractOp op, const LinearLayout &layout);
   /// The tile of a ring that a matrix is, if any, and whether transposed.

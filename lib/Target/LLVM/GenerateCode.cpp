@@ -15,8 +15,12 @@
 
 using namespace gate;
 
-void gate::optimize(llvm::Module &module, llvm::TargetMachine &machine,
-                    unsigned level) {
+/// Builds passes with everything registered, and runs them.
+static llvm::Error
+run(llvm::Module &module, llvm::TargetMachine &machine,
+    llvm::function_ref<llvm::Error(llvm::PassBuilder &,
+                                   llvm::ModulePassManager &)>
+        build) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager callGraph;
@@ -27,13 +31,36 @@ void gate::optimize(llvm::Module &module, llvm::TargetMachine &machine,
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
+  llvm::ModulePassManager passes;
+  if (llvm::Error error = build(builder, passes))
+    return error;
+  passes.run(module, modules);
+  return llvm::Error::success();
+}
+
+void gate::optimize(llvm::Module &module, llvm::TargetMachine &machine,
+                    unsigned level) {
   llvm::OptimizationLevel levels[] = {
       llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
       llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
-  llvm::ModulePassManager passes =
-      level == 0 ? builder.buildO0DefaultPipeline(levels[0])
-                 : builder.buildPerModuleDefaultPipeline(levels[level]);
-  passes.run(module, modules);
+  llvm::cantFail(
+      run(module, machine,
+          [&](llvm::PassBuilder &builder, llvm::ModulePassManager &passes) {
+            passes =
+                level == 0
+                    ? builder.buildO0DefaultPipeline(levels[0])
+                    : builder.buildPerModuleDefaultPipeline(levels[level]);
+            return llvm::Error::success();
+          }));
+}
+
+void gate::optimize(llvm::Module &module, llvm::TargetMachine &machine,
+                    llvm::StringRef pipeline) {
+  llvm::cantFail(
+      run(module, machine,
+          [&](llvm::PassBuilder &builder, llvm::ModulePassManager &passes) {
+            return builder.parsePassPipeline(passes, pipeline);
+          }));
 }
 
 llvm::Expected<llvm::SmallVector<char, 0>>

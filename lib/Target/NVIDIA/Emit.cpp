@@ -23,6 +23,13 @@
 using namespace mlir;
 using namespace gate;
 
+/// No pass that moves code out of loops: a large loop computes hundreds of
+/// addresses from the number of the thread, and registers are worth more than
+/// the few instructions of each. ptxas moves what it has registers for.
+static constexpr llvm::StringLiteral kernelPasses =
+    "function(sroa,early-cse<memssa>,instcombine,simplifycfg,gvn,instcombine,"
+    "adce)";
+
 /// Of a tensor map (PTX ISA, section 5.5).
 static constexpr int64_t tensorMapBytes = 128, tensorMapAlignment = 64;
 
@@ -152,7 +159,7 @@ llvm::Expected<std::string> gate::emitPTX(ModuleOp kernels,
       function.addFnAttr(llvm::Attribute::NoUnwind);
     }
   markConvergent(*code);
-  optimize(*code, **target, /*level=*/2);
+  optimize(*code, **target, kernelPasses);
   auto text =
       generateCode(*code, **target, llvm::CodeGenFileType::AssemblyFile);
   if (!text)

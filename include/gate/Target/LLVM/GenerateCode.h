@@ -22,6 +22,9 @@ namespace gate {
 /// Runs LLVM's default pipeline of a level, 0 to 3, for the machine.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine,
               unsigned level);
+/// Runs the passes that `pipeline` names, in the syntax of `opt -passes`.
+void optimize(llvm::Module &module, llvm::TargetMachine &machine,
+              llvm::StringRef pipeline);
 
 /// The code of a module as assembly or an object file. Changes the module.
 llvm::Expected<llvm::SmallVector<char, 0>>
