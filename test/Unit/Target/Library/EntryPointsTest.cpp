@@ -235,7 +235,7 @@ TEST_F(CudaEntryPointsTest, TablesMatchTheStructs) {
       continue;
     std::vector<uint64_t> found = offsets(layout, structType);
     images += found == image && array && array->getNumElements() == 2;
-    launches += found == launch && array && array->getNumElements() == 1;
+    launches += found == launch && array && array->getNumElements() == 2;
     maps += found == map && array && array->getNumElements() == 1;
     codes += found == code && !array;
   }

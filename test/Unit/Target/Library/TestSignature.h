@@ -96,6 +96,9 @@ inline LibrarySignature cudaTestSignature() {
   library.images = {
       {"sm_80", 8, 0, false, "ptx for sm_80", "", kernels},
       {"sm_90a", 9, 0, true, "ptx for sm_90a", "cubin", kernels}};
+  CudaKernel &copying = library.images.back().kernels.front();
+  copying.isPersistent = true;
+  copying.maps = {{0, 7, 0, 4, 3, {64, 32}, {-2, 4}, {-2, 4}}};
   return library;
 }
 
