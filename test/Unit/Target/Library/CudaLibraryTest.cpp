@@ -74,8 +74,11 @@ TEST_F(CudaLibraryTest, CallsTheGpu) {
   ASSERT_EQ(call(reinterpret_cast<void *>(9)), ACC_STATUS_OK) << message();
   driver.onLaunch = nullptr;
   EXPECT_EQ(driver.count("cuModuleLoadDataEx cubin90a"), 1);
-  EXPECT_EQ(driver.count("cuLaunchKernel accumulate grid 2 1 1 block 128 1 1 "
-                         "shared 65536 stream 9"),
+  EXPECT_EQ(driver.count("cuLaunchKernel accumulate grid 2 1 1 block 384 1 1 "
+                         "shared 131072 stream 9"),
+            1);
+  EXPECT_EQ(driver.count("cuTensorMapEncodeTiled 7 sizes 4 2 strides 16 "
+                         "box 32 64 swizzle 3"),
             1);
   EXPECT_EQ(rowsSeen, reinterpret_cast<void *>(2));
   EXPECT_EQ(workspaceSeen, workspace);
