@@ -27,7 +27,8 @@ using namespace gate;
 /// addresses from the number of the thread, and registers are worth more than
 /// the few instructions of each. ptxas moves what it has registers for.
 static constexpr llvm::StringLiteral kernelPasses =
-    "function(sroa,early-cse<memssa>,instcombine,simplifycfg,gvn,instcombine,"
+    "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,"
+    "simplifycfg,gvn,instcombine<no-verify-fixpoint>,"
     "adce)";
 
 /// Of a tensor map (PTX ISA, section 5.5).
