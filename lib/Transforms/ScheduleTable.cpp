@@ -87,6 +87,15 @@ static constexpr Row table[] = {
        0,
        {{"chunk", preferred}, {"segment", 0}, {"few_tokens", 6}}}}},
 
+    // A tile of 64 by 64 scores and its operands stay in L1 and L2. A row alone
+    // reads keys as they lie.
+    {"cpu",
+     AnchorKind::Fold,
+     Need::Nothing,
+     {{"rows", Comparison::le, 1, {{"rows", 1}, {"chunk", 64}}},
+      {"rows", Comparison::le, 16, {{"rows", 16}, {"chunk", 64}}},
+      {nullptr, Comparison::lt, 0, {{"rows", 64}, {"chunk", 64}}}}},
+
     // Panels are as wide as a register tile; 512 steps of one (128 KB in f32)
     // stay in L2 while 64 rows pass. From 12 rows on, packing all of the right
     // side pays; a task with fewer packs 128 steps at a time, which stay in L1.
@@ -107,6 +116,14 @@ static constexpr Row table[] = {
      AnchorKind::Loops,
      Need::Nothing,
      {{nullptr, Comparison::lt, 0, {{"tile_elements", 16384}}}}},
+
+    {"gpu",
+     AnchorKind::Fold,
+     Need::Nothing,
+     {{nullptr,
+       Comparison::lt,
+       0,
+       {{"rows", 64}, {"chunk", 64}, {"form", 0, "dense"}}}}},
 
     // Tensor cores take whole tiles. gate-form-kernels tiles the rest.
     {"gpu",

@@ -1,0 +1,159 @@
+// RUN: gate-opt --gate-chunk-folds --canonicalize --split-input-file %s | FileCheck %s
+
+// Tiles of queries in parallel. The chunks that every query of a tile reads
+// come first and without masks; the rest ends where the last query stands.
+// CHECK-DAG:   #[[TILE:.*]] = affine_map<(d0) -> (d0 * 64)>
+// CHECK-DAG:   #[[REST:.*]] = affine_map<(d0, d1) -> (64, d0 - d1)>
+// CHECK-DAG:   #[[MANY:.*]] = affine_map<(d0, d1, d2) -> (d0, d2)>
+// CHECK-DAG:   #[[KEYS:.*]] = affine_map<(d0, d1, d2) -> (d2, d1)>
+// CHECK-LABEL: func.func @causal(
+// CHECK-SAME:    %[[Q:.*]]: tensor<2x128x4x16xf32>, %[[K:.*]]: tensor<2x200x2x16xf32>)
+// CHECK-DAG:     %[[BELOW:.*]] = arith.constant -1.000000e+30 : f32
+// CHECK-DAG:     %[[NONE:.*]] = arith.constant 0xFF800000 : f32
+// A quarter times log2(e).
+// CHECK-DAG:     %[[SCALE:.*]] = arith.constant 0.360673755 : f32
+// CHECK:         scf.forall (%[[B:.*]], %[[H:.*]], %[[T:.*]]) in (2, 4, 2) shared_outs(%[[O:.*]] = %{{.*}})
+// CHECK:           %[[FIRST:.*]] = affine.apply #[[TILE]](%[[T]])
+// CHECK:           tensor.extract_slice %[[Q]][%[[B]], %[[FIRST]], %[[H]], 0] [1, 64, 1, 16]
+// CHECK:           linalg.fill ins(%[[BELOW]] : f32) outs(%{{.*}} : tensor<64xf32>)
+// CHECK:           scf.for {{.*}} -> (tensor<64xf32>, tensor<64xf32>, tensor<64x16xf32>)
+// CHECK-NOT:         arith.cmpi
+// CHECK:             tensor.extract_slice %[[K]][%[[B]], %{{.*}}, %{{.*}}, 0] [1, 64, 1, 16]
+// CHECK:             linalg.generic {indexing_maps = [#[[MANY]], #[[KEYS]], {{.*}} outs(%{{.*}} : tensor<64x64xf32>)
+// CHECK-NOT:         arith.cmpi
+// CHECK:               arith.mulf %{{.*}}, %[[SCALE]]
+// CHECK-NOT:         arith.cmpi
+// CHECK:               math.exp2
+// CHECK-NOT:         arith.cmpi
+// CHECK:             scf.yield
+// CHECK:           scf.for %[[AT:.*]] = %{{.*}} to %[[END:.*]] step
+// CHECK:             affine.min #[[REST]](%[[END]], %[[AT]])
+// CHECK:               %[[KEPT:.*]] = arith.cmpi slt
+// CHECK:               %[[PAST:.*]] = arith.cmpi sle
+// CHECK:               %[[BOTH:.*]] = arith.andi %[[KEPT]], %[[PAST]]
+// CHECK:               arith.select %[[BOTH]], %{{.*}}, %[[NONE]]
+// CHECK:               arith.maximumf
+// CHECK:               arith.maximumf
+// CHECK:               math.exp2
+// CHECK:             scf.yield
+// CHECK:           %[[MADE:.*]] = linalg.generic
+// CHECK:             arith.cmpf oeq
+// CHECK:             arith.divf
+// CHECK:           tensor.parallel_insert_slice %[[MADE]] into %[[O]][%[[B]], %[[FIRST]], %[[H]], 0] [1, 64, 1, 16]
+// CHECK:         } {gate.schedule = #gate.schedule<{chunk = 64, rows = 64}>}
+func.func @causal(%q: tensor<2x128x4x16xf32>, %k: tensor<2x200x2x16xf32>) -> tensor<2x128x4x16xf32> {
+  %o = gate.attention %q, %k, %k {causal}
+    : (tensor<2x128x4x16xf32>, tensor<2x200x2x16xf32>, tensor<2x200x2x16xf32>) -> tensor<2x128x4x16xf32>
+  return %o : tensor<2x128x4x16xf32>
+}
+
+// -----
+
+// A window has a masked part on both sides of what all queries read.
+// CHECK-LABEL: func.func @window(
+// CHECK:         scf.forall
+// CHECK:           scf.for
+// CHECK:             arith.cmpi sgt
+// CHECK:           scf.for
+// CHECK-NOT:         arith.cmpi
+// CHECK:           scf.for
+// CHECK:             arith.cmpi sgt
+// CHECK-NOT:       scf.for
+// CHECK:         scf.forall.in_parallel
+func.func @window(%q: tensor<2x128x4x16xf32>) -> tensor<2x128x4x16xf32> {
+  %o = gate.attention %q, %q, %q {causal, window = 100 : i64}
+    : (tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>) -> tensor<2x128x4x16xf32>
+  return %o : tensor<2x128x4x16xf32>
+}
+
+// -----
+
+// Log-gates are summed from the query down: the last chunk comes first, and
+// what lies between it and the query is one more state. Nothing is subtracted
+// but the maximum.
+// CHECK-DAG:   #[[LAST:.*]] = affine_map<(d0, d1) -> (-d1 + ((d0 - 1) floordiv 64) * 64)>
+// CHECK-LABEL: func.func @gated(
+// CHECK-DAG:     %[[LOWEST:.*]] = arith.constant -1.000000e+04 : f32
+// CHECK:         scf.forall
+// CHECK:           %[[MASKED:.*]]:4 = scf.for {{.*}} -> (tensor<64xf32>, tensor<64xf32>, tensor<64x16xf32>, tensor<64xf32>)
+// CHECK:               arith.maximumf %{{.*}}, %[[LOWEST]]
+// CHECK:             %[[SPREAD:.*]] = linalg.generic
+// CHECK:             %[[AFTER:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x64xf32>)
+// CHECK:               arith.cmpi ugt
+// CHECK:             linalg.generic {{.*}}"reduction"]} ins(%{{.*}}, %[[AFTER]] : {{.*}} outs(%[[SPREAD]] : tensor<64x64xf32>)
+// CHECK:           scf.for %[[AT:.*]] = %{{.*}} to %[[END:.*]] step %{{.*}} iter_args({{.*}} = %[[MASKED]]#3)
+// CHECK:             affine.apply #[[LAST]](%[[END]], %[[AT]])
+// CHECK-NOT:         arith.cmpi sle
+// CHECK:             linalg.generic {{.*}}["parallel", "reduction"]} ins(%{{.*}} : tensor<64xf32>) outs(%{{.*}} : tensor<64xf32>)
+// CHECK:               arith.cmpi ugt
+// CHECK-NOT:         arith.cmpi
+// CHECK:           scf.forall.in_parallel
+func.func @gated(%q: tensor<2x128x4x16xf32>, %g: tensor<2x128x4xf32>) -> tensor<2x128x4x16xf32> {
+  %o = gate.attention %q, %q, %q log_gate(%g) {causal}
+    : (tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<2x128x4xf32>) -> tensor<2x128x4x16xf32>
+  return %o : tensor<2x128x4x16xf32>
+}
+
+// -----
+
+// One query reads full chunks of keys as they lie.
+// CHECK-LABEL: func.func @one(
+// CHECK:         scf.for {{.*}} -> (tensor<1xf32>, tensor<1xf32>, tensor<1x16xf32>)
+// CHECK-NEXT:      %[[KEYS:.*]] = tensor.extract_slice {{.*}} to tensor<64x16xf32>
+// CHECK:           linalg.generic {{.*}} ins(%{{.*}}, %[[KEYS]] : tensor<1x16xf32>, tensor<64x16xf32>) outs(%{{.*}} : tensor<1x64xf32>)
+// CHECK:         gate.schedule = #gate.schedule<{chunk = 64, rows = 1}>
+func.func @one(%q: tensor<2x1x4x16xf32>, %k: tensor<2x?x4x16xf32>) -> tensor<2x1x4x16xf32> {
+  %o = gate.attention %q, %k, %k
+    : (tensor<2x1x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>) -> tensor<2x1x4x16xf32>
+  return %o : tensor<2x1x4x16xf32>
+}
+
+// -----
+
+// The number of queries may decide at the call.
+// CHECK-LABEL: func.func @guarded(
+// CHECK-DAG:     %[[ONE:.*]] = arith.constant 1 : index
+// CHECK-DAG:     %[[FEW:.*]] = arith.constant 16 : index
+// CHECK:         arith.cmpi ule, %{{.*}}, %[[ONE]]
+// CHECK:         scf.if
+// CHECK:           rows = 1}
+// CHECK:           arith.cmpi ule, %{{.*}}, %[[FEW]]
+// CHECK:           scf.if
+// CHECK:             rows = 16}
+// CHECK:             rows = 64}
+func.func @guarded(%q: tensor<2x?x4x16xf32>) -> tensor<2x?x4x16xf32> {
+  %o = gate.attention %q, %q, %q
+    : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>) -> tensor<2x?x4x16xf32>
+  return %o : tensor<2x?x4x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @no_key(
+// CHECK-NOT:     scf
+// CHECK:         %[[ZERO:.*]] = linalg.fill
+// CHECK:         return %[[ZERO]]
+func.func @no_key(%q: tensor<2x3x4x16xf32>, %k: tensor<2x0x4x16xf32>) -> tensor<2x3x4x16xf32> {
+  %o = gate.attention %q, %k, %k
+    : (tensor<2x3x4x16xf32>, tensor<2x0x4x16xf32>, tensor<2x0x4x16xf32>) -> tensor<2x3x4x16xf32>
+  return %o : tensor<2x3x4x16xf32>
+}
+
+// -----
+
+// Whole tiles in the type of storage: keys are not transposed, weights are
+// narrowed before the product with values, sums are f32.
+// CHECK-DAG:   #[[MANY:.*]] = affine_map<(d0, d1, d2) -> (d0, d2)>
+// CHECK-DAG:   #[[AS_STORED:.*]] = affine_map<(d0, d1, d2) -> (d1, d2)>
+// CHECK-LABEL: func.func @dense(
+// CHECK:         scf.for
+// CHECK:           linalg.generic {indexing_maps = [#[[MANY]], #[[AS_STORED]], {{.*}} ins(%{{.*}}, %{{.*}} : tensor<64x16xbf16>, tensor<64x16xbf16>) outs(%{{.*}} : tensor<64x64xf32>)
+// CHECK:           %[[WEIGHTS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x64xbf16>)
+// CHECK:             arith.truncf
+// CHECK:           linalg.generic {{.*}} ins(%[[WEIGHTS]], %{{.*}} : tensor<64x64xbf16>, tensor<64x16xbf16>) outs(%{{.*}} : tensor<64x16xf32>)
+// CHECK:         form = "dense"
+func.func @dense(%q: tensor<2x128x4x16xbf16>) -> tensor<2x128x4x16xbf16> {
+  %o = gate.attention %q, %q, %q {gate.schedule = #gate.schedule<{form = "dense", rows = 64, chunk = 64}>}
+    : (tensor<2x128x4x16xbf16>, tensor<2x128x4x16xbf16>, tensor<2x128x4x16xbf16>) -> tensor<2x128x4x16xbf16>
+  return %o : tensor<2x128x4x16xbf16>
+}
