@@ -117,13 +117,15 @@ static constexpr Row table[] = {
      Need::Nothing,
      {{nullptr, Comparison::lt, 0, {{"tile_elements", 16384}}}}},
 
+    // Two groups of four warps with 64 rows each: at widths of 128 a thread
+    // holds 64 sums of values, 32 scores and the queries.
     {"gpu",
      AnchorKind::Fold,
      Need::Nothing,
      {{nullptr,
        Comparison::lt,
        0,
-       {{"rows", 64}, {"chunk", 64}, {"form", 0, "dense"}}}}},
+       {{"rows", 128}, {"chunk", 64}, {"form", 0, "dense"}}}}},
 
     // Tensor cores take whole tiles. gate-form-kernels tiles the rest.
     {"gpu",

@@ -36,8 +36,9 @@
 // CHECK:               arith.maximumf
 // CHECK:               math.exp2
 // CHECK:             scf.yield
-// CHECK:           %[[MADE:.*]] = linalg.generic
+// CHECK:           %[[SUM:.*]] = linalg.generic
 // CHECK:             arith.cmpf oeq
+// CHECK:           %[[MADE:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[SUM]] :
 // CHECK:             arith.divf
 // CHECK:           tensor.parallel_insert_slice %[[MADE]] into %[[O]][%[[B]], %[[FIRST]], %[[H]], 0] [1, 64, 1, 16]
 // CHECK:         } {gate.schedule = #gate.schedule<{chunk = 64, rows = 64}>}
@@ -78,9 +79,11 @@ func.func @window(%q: tensor<2x128x4x16xf32>) -> tensor<2x128x4x16xf32> {
 // CHECK:           %[[MASKED:.*]]:4 = scf.for {{.*}} -> (tensor<64xf32>, tensor<64xf32>, tensor<64x16xf32>, tensor<64xf32>)
 // CHECK:               arith.maximumf %{{.*}}, %[[LOWEST]]
 // CHECK:             %[[SPREAD:.*]] = linalg.generic
+// CHECK:             %[[REACHES:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x64xf32>)
+// CHECK:               arith.cmpi sle
 // CHECK:             %[[AFTER:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x64xf32>)
 // CHECK:               arith.cmpi ugt
-// CHECK:             linalg.generic {{.*}}"reduction"]} ins(%{{.*}}, %[[AFTER]] : {{.*}} outs(%[[SPREAD]] : tensor<64x64xf32>)
+// CHECK:             linalg.generic {{.*}}"reduction"]} ins(%[[REACHES]], %[[AFTER]] : {{.*}} outs(%[[SPREAD]] : tensor<64x64xf32>)
 // CHECK:           scf.for %[[AT:.*]] = %{{.*}} to %[[END:.*]] step %{{.*}} iter_args({{.*}} = %[[MASKED]]#3)
 // CHECK:             affine.apply #[[LAST]](%[[END]], %[[AT]])
 // CHECK-NOT:         arith.cmpi sle
@@ -155,5 +158,27 @@ func.func @no_key(%q: tensor<2x3x4x16xf32>, %k: tensor<2x0x4x16xf32>) -> tensor<
 func.func @dense(%q: tensor<2x128x4x16xbf16>) -> tensor<2x128x4x16xbf16> {
   %o = gate.attention %q, %q, %q {gate.schedule = #gate.schedule<{form = "dense", rows = 64, chunk = 64}>}
     : (tensor<2x128x4x16xbf16>, tensor<2x128x4x16xbf16>, tensor<2x128x4x16xbf16>) -> tensor<2x128x4x16xbf16>
+  return %o : tensor<2x128x4x16xbf16>
+}
+
+// -----
+
+// There the sums of log-gates are products as well, of 0 and 1 with gates in
+// three parts that are exact, the smallest first.
+// CHECK-LABEL: func.func @dense_gated(
+// CHECK:         scf.for
+// CHECK:           %[[REACHES:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x?xbf16>)
+// CHECK:           %[[HIGH:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?xbf16>)
+// CHECK:           linalg.generic {{.*}} ins(%{{.*}}, %[[HIGH]] :
+// CHECK:             arith.subf
+// CHECK:           %[[MIDDLE:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?xbf16>)
+// CHECK:           %[[LOW:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?xbf16>)
+// CHECK:           %[[AFTER:.*]] = linalg.generic {{.*}} ins(%[[LOW]] : {{.*}} outs(%{{.*}} : tensor<?x?xbf16>)
+// CHECK:           linalg.generic {{.*}} ins(%[[REACHES]], %[[AFTER]] : tensor<64x?xbf16>, tensor<?x?xbf16>) outs(%{{.*}} : tensor<64x?xf32>)
+// CHECK:           linalg.generic {{.*}} ins(%[[MIDDLE]] :
+// CHECK:           linalg.generic {{.*}} ins(%[[HIGH]] :
+func.func @dense_gated(%q: tensor<2x128x4x16xbf16>, %g: tensor<2x128x4xf32>) -> tensor<2x128x4x16xbf16> {
+  %o = gate.attention %q, %q, %q log_gate(%g) {causal, gate.schedule = #gate.schedule<{form = "dense", rows = 64, chunk = 64}>}
+    : (tensor<2x128x4x16xbf16>, tensor<2x128x4x16xbf16>, tensor<2x128x4x16xbf16>, tensor<2x128x4xf32>) -> tensor<2x128x4x16xbf16>
   return %o : tensor<2x128x4x16xbf16>
 }

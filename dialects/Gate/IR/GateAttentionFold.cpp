@@ -93,6 +93,7 @@ private:
   Value load(Value source, OpFoldResult head, OpFoldResult offset,
              OpFoldResult size, OpFoldResult padded, bool transposes);
   Value keyHead();
+  Values exactParts(Value value, Type type);
   Value bias(const FoldChunk &chunk, Value firstInChunk, Value carried,
              Value &next);
   Value isKept(TensorBuilder &s, const FoldChunk &chunk, Value first);
@@ -295,6 +296,25 @@ Values AttentionFold::start() {
   return states;
 }
 
+/// Tiles of `type` whose sum is `value`, the smallest first: an f32 is three
+/// bf16 of 8 bits each, whose products with 0 and 1 are exact.
+Values AttentionFold::exactParts(Value value, Type type) {
+  if (type == wide)
+    return {value};
+  Values parts;
+  for (int part = 0; part < 3; ++part) {
+    Value rounded = b.elementwise(
+        {value}, b.empty(b.sizes(value), type),
+        [&](TensorBuilder &s, ValueRange x) { return s.convert(x[0], type); });
+    parts.insert(parts.begin(), rounded);
+    value = b.elementwise({value, rounded}, b.empty(b.sizes(value), wide),
+                          [&](TensorBuilder &s, ValueRange x) {
+                            return s.sub(x[0], s.convert(x[1], wide));
+                          });
+  }
+  return parts;
+}
+
 /// [rows, tokens] sums of log-gates after each key through each query, and the
 /// sums from the chunk's first token through each query.
 Value AttentionFold::bias(const FoldChunk &chunk, Value first, Value carried,
@@ -328,29 +348,32 @@ Value AttentionFold::bias(const FoldChunk &chunk, Value first, Value carried,
     return sums;
   }
   // reaches[i, t] is 1 for tokens up to the query, after[t, j] the gate of
-  // tokens after the key.
+  // tokens after the key; their product is made where products are made best.
   auto reachesQuery = [&](TensorBuilder &s, Value yes) {
     Value own = arith::AddIOp::create(s.builder, s.loc, indexOf(s, 0), first);
     Value isBefore = compare(s, arith::CmpIPredicate::sle, indexOf(s, 1), own);
-    return choose(s, isBefore, yes, s.number(wide, 0));
+    return choose(s, isBefore, yes, s.number(yes.getType(), 0));
   };
-  Value spread =
-      b.generic({carried}, b.empty({rows, tokens}, wide), {row, pair}, 2,
-                [](TensorBuilder &, ValueRange x) { return x[0]; });
-  Value after = b.generic({gates}, b.empty({tokens, tokens}, wide), {row, pair},
-                          2, [&](TensorBuilder &s, ValueRange x) {
-                            Value isAfter =
-                                compare(s, arith::CmpIPredicate::ugt,
-                                        indexOf(s, 0), indexOf(s, 1));
-                            return choose(s, isAfter, x[0], s.number(wide, 0));
-                          });
-  Value reaches = b.generic({}, b.empty({rows, tokens}, wide), {pair}, 2,
+  Value sums = b.generic({carried}, b.empty({rows, tokens}, wide), {row, pair},
+                         2, [](TensorBuilder &, ValueRange x) { return x[0]; });
+  Type factor = tile.isDense ? Type(BFloat16Type::get(b.builder.getContext()))
+                             : Type(wide);
+  Value reaches = b.generic({}, b.empty({rows, tokens}, factor), {pair}, 2,
                             [&](TensorBuilder &s, ValueRange) {
-                              return reachesQuery(s, s.number(wide, 1));
+                              return reachesQuery(s, s.number(factor, 1));
                             });
-  Value sums =
-      b.contract(reaches, after, spread,
-                 {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
+  for (Value part : exactParts(gates, factor)) {
+    Value after =
+        b.generic({part}, b.empty({tokens, tokens}, factor), {row, pair}, 2,
+                  [&](TensorBuilder &s, ValueRange x) {
+                    Value isAfter = compare(s, arith::CmpIPredicate::ugt,
+                                            indexOf(s, 0), indexOf(s, 1));
+                    return choose(s, isAfter, x[0], s.number(factor, 0));
+                  });
+    sums =
+        b.contract(reaches, after, sums,
+                   {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
+  }
   next = b.generic({gates}, carried, {column, row}, 1,
                    [&](TensorBuilder &s, ValueRange x) {
                      return s.add(x[1], reachesQuery(s, x[0]));
@@ -444,14 +467,17 @@ Value AttentionFold::finish(ValueRange states, Value room) {
     sizes[0] = tile.size;
     return b.slice(state, Sizes(sizes.size(), attr(0)), sizes);
   };
-  return b.generic({rowsOf(states[2]), rowsOf(states[1])}, room,
+  Value sum = b.generic(
+      {}, states[1], {b.map(1, {0})}, 1, [&](TensorBuilder &s, ValueRange x) {
+        Value isEmpty =
+            arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ,
+                                  x[0], s.number(wide, 0));
+        return choose(s, isEmpty, s.number(wide, 1), x[0]);
+      });
+  return b.generic({rowsOf(states[2]), rowsOf(sum)}, room,
                    {b.map(2, {0, 1}), b.map(2, {0}), b.map(2, {0, 1})}, 2,
                    [&](TensorBuilder &s, ValueRange x) {
-                     Value isEmpty = arith::CmpFOp::create(
-                         s.builder, s.loc, arith::CmpFPredicate::OEQ, x[1],
-                         s.number(wide, 0));
-                     Value sum = choose(s, isEmpty, s.number(wide, 1), x[1]);
-                     return s.convert(s.div(x[0], sum), element);
+                     return s.convert(s.div(x[0], x[1]), element);
                    });
 }
 

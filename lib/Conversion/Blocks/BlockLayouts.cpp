@@ -203,6 +203,30 @@ bool BlockLayouts::isFlexible(Value value) {
   return false;
 }
 
+bool BlockLayouts::isPositional(Value value) {
+  if (isFlexible(value))
+    return true;
+  Operation *op = value.getDefiningOp();
+  return op && OpTrait::hasElementwiseMappableTraits(op) &&
+         llvm::all_of(op->getOperands(), isPositional);
+}
+
+/// The operand of an elementwise op that says what its layout is: one that was
+/// computed from data, or else one that was computed at all.
+static Value leadingOperand(Operation *op) {
+  Value computed;
+  for (Value operand : op->getOperands()) {
+    if (!isa<VectorType>(operand.getType()) ||
+        BlockLayouts::isFlexible(operand))
+      continue;
+    if (!BlockLayouts::isPositional(operand))
+      return operand;
+    if (!computed)
+      computed = operand;
+  }
+  return computed;
+}
+
 BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
   Operation *user = use.getOwner();
   auto shape = cast<VectorType>(use.get().getType()).getShape();
@@ -218,6 +242,14 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
             volume(reduction.getSource())};
   }
   if (auto product = dyn_cast<vector::ContractionOp>(user)) {
+    // A left side that stays the same in a loop stays in registers, as the
+    // fragments that wgmma takes.
+    auto inner = product->getParentOfType<scf::ForOp>();
+    if (warpgroups && use.getOperandNumber() == 0 && inner &&
+        inner.isDefinedOutsideOfLoop(use.get()))
+      if (std::optional<WarpgroupLayouts> groups =
+              warpgroupLayouts(product, warps))
+        return {groups->left, 2 * volume(use.get())};
     // What a product adds to is kept as it comes out; its operands go through
     // shared memory in any case.
     if (use.getOperandNumber() == 2)
@@ -242,8 +274,14 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
     Demand demand = demandFor(cast.getResult());
     return {sourceLayout(cast, demand.layout), demand.weight};
   }
-  if (OpTrait::hasElementwiseMappableTraits(user) && user->getNumResults() == 1)
+  if (OpTrait::hasElementwiseMappableTraits(user) &&
+      user->getNumResults() == 1) {
+    // A mask follows what it masks.
+    Value leading = leadingOperand(user);
+    if (isPositional(use.get()) && leading && !isPositional(leading))
+      return {of(leading), 2 * volume(leading)};
     return demandFor(user->getResult(0));
+  }
   return {ofMemory(shape), volume(use.get())};
 }
 
@@ -287,14 +325,14 @@ LinearLayout BlockLayouts::of(Value value) {
     layout =
         of(cast.getSource()).reshape(cast.getResultVectorType().getShape());
   } else {
-    auto computed = llvm::find_if(op->getOperands(), [](Value operand) {
-      return isa<VectorType>(operand.getType()) && !isFlexible(operand);
-    });
     bool isElementwise = OpTrait::hasElementwiseMappableTraits(op);
+    Value leading = isElementwise ? leadingOperand(op) : Value();
+    if (isPositional(value))
+      leading = Value();
     Demand demand = demandFor(value);
     auto type = llvm::cast<VectorType>(value.getType());
-    if (isElementwise && computed != op->operand_end())
-      layout = of(*computed);
+    if (leading)
+      layout = of(leading);
     else if (!isElementwise && demand.weight <= type.getNumElements())
       // A load of its own size goes along memory, whoever reads it.
       layout = ofMemory(type.getShape());

@@ -27,6 +27,10 @@ public:
   /// Whether a value can be made in any layout for nothing: constants,
   /// broadcasts, masks, positions.
   static bool isFlexible(mlir::Value value);
+  /// Whether a value follows from positions and constants alone, as masks do:
+  /// nothing but what it is used with says what its layout should be.
+  static bool isPositional(mlir::Value value);
+
   /// Lanes along memory, for a value whose users do not care.
   LinearLayout ofMemory(llvm::ArrayRef<int64_t> shape) const {
     return LinearLayout::blocked(shape, contiguous, warps);

@@ -561,6 +561,24 @@ LogicalResult Distributor::run() {
   return success();
 }
 
+/// Whether `value` is computed element by element from a product of matrices.
+static bool comesFromProduct(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<vector::ContractionOp>(op))
+    return op;
+  return OpTrait::hasElementwiseMappableTraits(op) &&
+         llvm::any_of(op->getOperands(), comesFromProduct);
+}
+
+/// Rows of a product whose columns are reduced; 0 for other reductions.
+static int64_t reducedProductRows(vector::MultiDimReductionOp op) {
+  VectorType type = op.getSourceVectorType();
+  bool reducesColumns =
+      type.getRank() == 2 && op.isReducedDim(1) && !op.isReducedDim(0);
+  return reducesColumns && comesFromProduct(op.getSource()) ? type.getDimSize(0)
+                                                            : 0;
+}
+
 namespace {
 struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
   using gate::impl::DistributeBlocksBase<
@@ -589,8 +607,10 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
   LogicalResult distribute(func::FuncOp kernel) {
     // The largest vector decides how many threads there are, the narrowest
     // type in memory how many neighbours fill 16 bytes.
-    int64_t largest = 1, narrowest = 16, product = 0;
+    int64_t largest = 1, narrowest = 16, product = 0, reducedRows = 0;
     kernel.walk([&](Operation *op) {
+      if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op))
+        reducedRows = std::max(reducedRows, reducedProductRows(reduction));
       if (auto contraction = dyn_cast<vector::ContractionOp>(op))
         product = std::max(
             product,
@@ -610,6 +630,12 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // shared memory less often.
     if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
+    // Warps take 16 rows each; side by side along rows that are reduced they
+    // would meet in shared memory.
+    int64_t most = std::max<int64_t>(reducedRows / 16, 4);
+    if (reducedRows &&
+        product <= most * LinearLayout::lanes * Distributor::mostSums)
+      warps = std::min(warps, most);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
     Distributor distributor(kernel, layouts);
     if (failed(distributor.run()))

@@ -61,9 +61,6 @@ std::array<Distributor::Values, 3> Distributor::splitWide(Value registers) {
   return parts;
 }
 
-/// Sums that a thread can hold beside what a kernel needs otherwise.
-static constexpr int64_t mostSums = 64;
-
 LogicalResult Distributor::multiply(vector::ContractionOp op) {
   int64_t held = layouts.ofProduct(op).getRegisters();
   if (held > mostSums)
