@@ -89,19 +89,9 @@ Values FoldChunker::buildLoop(TensorBuilder &b, const FoldTile &tile,
       b.builder, b.loc, lower, upper, step, states,
       [&](OpBuilder &inner, Location loc, Value iv, ValueRange carried) {
         TensorBuilder s(inner, loc);
-        OpFoldResult offset = iv;
-        if (op.isReverse()) {
-          // The last chunk that begins before `to` comes first.
-          AffineExpr d0, d1, d2;
-          bindDims(inner.getContext(), d0, d1, d2);
-          offset = affine::makeComposedFoldedAffineApply(
-              inner, loc,
-              d0 + (d1 - d0 - 1).floorDiv(chunk) * chunk - (d2 - d0),
-              {OpFoldResult(lower), OpFoldResult(upper), OpFoldResult(iv)});
-        }
-        FoldChunk tokens{offset, inner.getIndexAttr(chunk), chunk, isWhole};
+        FoldChunk tokens{iv, inner.getIndexAttr(chunk), chunk, isWhole};
         if (!isWhole)
-          tokens.size = sizeAt(s, chunk, end, offset);
+          tokens.size = sizeAt(s, chunk, end, iv);
         scf::YieldOp::create(
             inner, loc,
             op.buildFold(inner, loc, tile, tokens, rowTiles, carried));
@@ -139,8 +129,6 @@ Value FoldChunker::buildTile(TensorBuilder &b, const FoldTile &tile,
     parts.push_back({range.begin, headEnd, false});
   parts.push_back({range.wholeBegin, range.wholeEnd, true});
   parts.push_back({tailBegin, range.end, false});
-  if (op.isReverse())
-    std::reverse(parts.begin(), parts.end());
   for (const Part &part : parts)
     states = buildLoop(b, tile, part.from, part.to, range.end, part.isWhole,
                        rowTiles, states);

@@ -10,8 +10,7 @@
 // CHECK-SAME:    %[[Q:.*]]: tensor<2x128x4x16xf32>, %[[K:.*]]: tensor<2x200x2x16xf32>)
 // CHECK-DAG:     %[[BELOW:.*]] = arith.constant -1.000000e+30 : f32
 // CHECK-DAG:     %[[NONE:.*]] = arith.constant 0xFF800000 : f32
-// A quarter times log2(e).
-// CHECK-DAG:     %[[SCALE:.*]] = arith.constant 0.360673755 : f32
+// CHECK-DAG:     %[[SCALE:.*]] = arith.constant 2.500000e-01 : f32
 // CHECK:         scf.forall (%[[B:.*]], %[[H:.*]], %[[T:.*]]) in (2, 4, 2) shared_outs(%[[O:.*]] = %{{.*}})
 // CHECK:           %[[FIRST:.*]] = affine.apply #[[TILE]](%[[T]])
 // CHECK:           tensor.extract_slice %[[Q]][%[[B]], %[[FIRST]], %[[H]], 0] [1, 64, 1, 16]
@@ -23,7 +22,7 @@
 // CHECK-NOT:         arith.cmpi
 // CHECK:               arith.mulf %{{.*}}, %[[SCALE]]
 // CHECK-NOT:         arith.cmpi
-// CHECK:               math.exp2
+// CHECK:               math.exp %
 // CHECK-NOT:         arith.cmpi
 // CHECK:             scf.yield
 // CHECK:           scf.for %[[AT:.*]] = %{{.*}} to %[[END:.*]] step
@@ -34,7 +33,7 @@
 // CHECK:               arith.select %[[BOTH]], %{{.*}}, %[[NONE]]
 // CHECK:               arith.maximumf
 // CHECK:               arith.maximumf
-// CHECK:               math.exp2
+// CHECK:               math.exp %
 // CHECK:             scf.yield
 // CHECK:           %[[SUM:.*]] = linalg.generic
 // CHECK:             arith.cmpf oeq
@@ -69,27 +68,31 @@ func.func @window(%q: tensor<2x128x4x16xf32>) -> tensor<2x128x4x16xf32> {
 
 // -----
 
-// Log-gates are summed from the query down: the last chunk comes first, and
-// what lies between it and the query is one more state. Nothing is subtracted
-// but the maximum.
-// CHECK-DAG:   #[[LAST:.*]] = affine_map<(d0, d1) -> (-d1 + ((d0 - 1) floordiv 64) * 64)>
+// Sums of log-gates restart in each chunk: scores count from its end, or from
+// the query, and the maximum of earlier scores moves by the sum of the chunk.
+// Nothing is subtracted but the maximum.
 // CHECK-LABEL: func.func @gated(
 // CHECK-DAG:     %[[LOWEST:.*]] = arith.constant -1.000000e+04 : f32
 // CHECK:         scf.forall
-// CHECK:           %[[MASKED:.*]]:4 = scf.for {{.*}} -> (tensor<64xf32>, tensor<64xf32>, tensor<64x16xf32>, tensor<64xf32>)
+// CHECK:           scf.for {{.*}} iter_args(%[[MOST:[^ ]*]] = {{.*}} -> (tensor<64xf32>, tensor<64xf32>, tensor<64x16xf32>)
 // CHECK:               arith.maximumf %{{.*}}, %[[LOWEST]]
-// CHECK:             %[[SPREAD:.*]] = linalg.generic
+// CHECK-NOT:         arith.cmpi sle
+// CHECK:             %[[AFTER:.*]] = linalg.generic {{.*}}["parallel", "reduction"]} ins(%{{.*}} : tensor<64xf32>) outs(%{{.*}} : tensor<64xf32>)
+// CHECK:               arith.cmpi ugt
+// CHECK-NOT:         arith.cmpi
+// CHECK:             %[[TOTAL:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<1xf32>)
+// CHECK:             linalg.generic {{.*}} ins(%[[TOTAL]] : tensor<1xf32>) outs(%[[MOST]] : tensor<64xf32>)
+// CHECK:               arith.addf
+// CHECK:             linalg.generic {{.*}} ins(%[[AFTER]] : tensor<64xf32>) outs(%{{.*}} : tensor<64x64xf32>)
+// CHECK-NOT:         arith.cmpi
+// CHECK:           scf.for
 // CHECK:             %[[REACHES:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x64xf32>)
 // CHECK:               arith.cmpi sle
 // CHECK:             %[[AFTER:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x64xf32>)
 // CHECK:               arith.cmpi ugt
-// CHECK:             linalg.generic {{.*}}"reduction"]} ins(%[[REACHES]], %[[AFTER]] : {{.*}} outs(%[[SPREAD]] : tensor<64x64xf32>)
-// CHECK:           scf.for %[[AT:.*]] = %{{.*}} to %[[END:.*]] step %{{.*}} iter_args({{.*}} = %[[MASKED]]#3)
-// CHECK:             affine.apply #[[LAST]](%[[END]], %[[AT]])
-// CHECK-NOT:         arith.cmpi sle
+// CHECK:             linalg.generic {{.*}}"reduction"]} ins(%[[REACHES]], %[[AFTER]] : {{.*}} outs(%{{.*}} : tensor<64x64xf32>)
 // CHECK:             linalg.generic {{.*}}["parallel", "reduction"]} ins(%{{.*}} : tensor<64xf32>) outs(%{{.*}} : tensor<64xf32>)
-// CHECK:               arith.cmpi ugt
-// CHECK-NOT:         arith.cmpi
+// CHECK:               arith.cmpi sle
 // CHECK:           scf.forall.in_parallel
 func.func @gated(%q: tensor<2x128x4x16xf32>, %g: tensor<2x128x4xf32>) -> tensor<2x128x4x16xf32> {
   %o = gate.attention %q, %q, %q log_gate(%g) {causal}
@@ -145,10 +148,12 @@ func.func @no_key(%q: tensor<2x3x4x16xf32>, %k: tensor<2x0x4x16xf32>) -> tensor<
 // -----
 
 // Whole tiles in the type of storage: keys are not transposed, weights are
-// narrowed before the product with values, sums are f32.
+// narrowed before the product with values, sums are f32. A quarter is one times
+// log2(e) there.
 // CHECK-DAG:   #[[MANY:.*]] = affine_map<(d0, d1, d2) -> (d0, d2)>
 // CHECK-DAG:   #[[AS_STORED:.*]] = affine_map<(d0, d1, d2) -> (d1, d2)>
 // CHECK-LABEL: func.func @dense(
+// CHECK:         arith.constant 0.360673755 : f32
 // CHECK:         scf.for
 // CHECK:           linalg.generic {indexing_maps = [#[[MANY]], #[[AS_STORED]], {{.*}} ins(%{{.*}}, %{{.*}} : tensor<64x16xbf16>, tensor<64x16xbf16>) outs(%{{.*}} : tensor<64x64xf32>)
 // CHECK:           %[[WEIGHTS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x64xbf16>)
@@ -167,6 +172,7 @@ func.func @dense(%q: tensor<2x128x4x16xbf16>) -> tensor<2x128x4x16xbf16> {
 // three parts that are exact, the smallest first.
 // CHECK-LABEL: func.func @dense_gated(
 // CHECK:         scf.for
+// CHECK:         scf.for
 // CHECK:           %[[REACHES:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<64x?xbf16>)
 // CHECK:           %[[HIGH:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?xbf16>)
 // CHECK:           linalg.generic {{.*}} ins(%{{.*}}, %[[HIGH]] :
@@ -181,4 +187,21 @@ func.func @dense_gated(%q: tensor<2x128x4x16xbf16>, %g: tensor<2x128x4xf32>) -> 
   %o = gate.attention %q, %q, %q log_gate(%g) {causal, gate.schedule = #gate.schedule<{form = "dense", rows = 64, chunk = 64}>}
     : (tensor<2x128x4x16xbf16>, tensor<2x128x4x16xbf16>, tensor<2x128x4x16xbf16>, tensor<2x128x4xf32>) -> tensor<2x128x4x16xbf16>
   return %o : tensor<2x128x4x16xbf16>
+}
+
+// -----
+
+// A sink is added to the sum when all keys are.
+// CHECK-LABEL: func.func @sinks(
+// CHECK-SAME:    %[[S:[^:]*]]: tensor<4xf32>)
+// CHECK:         scf.forall (%{{.*}}, %[[H:.*]], %{{.*}}) in
+// CHECK:           %[[ALL:.*]]:3 = scf.for {{.*}} iter_args({{.*}} = %{{.*}}#0
+// CHECK:           %[[SINK:.*]] = tensor.extract %[[S]][%[[H]]]
+// CHECK:           linalg.generic {{.*}} ins(%[[ALL]]#0 : tensor<64xf32>) outs(%[[ALL]]#1 : tensor<64xf32>)
+// CHECK:             arith.subf %[[SINK]]
+// CHECK:             math.exp
+func.func @sinks(%q: tensor<2x128x4x16xf32>, %s: tensor<4xf32>) -> tensor<2x128x4x16xf32> {
+  %o = gate.attention %q, %q, %q sinks(%s) {causal}
+    : (tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<4xf32>) -> tensor<2x128x4x16xf32>
+  return %o : tensor<2x128x4x16xf32>
 }

@@ -1,17 +1,21 @@
 //===- GateAttentionFold.cpp - Attention by tiles with a running maximum --===//
 //
 // The fold interface of gate.attention: a tile of queries walks over chunks of
-// keys with the largest score so far m, the sum l of exp2(s - m) and the
+// keys with the largest score so far m, the sum l of exp(s - m) and the
 // weighted sum a of values (arXiv 1805.02867, 2205.14135):
 //
-//   m' = max(m, s)   c = exp2(m - m')   p = exp2(s - m')
+//   m' = max(m, s)   c = exp(m - m')   p = exp(s - m')
 //   l' = c l + sum p   a' = c a + p v
 //
-// Scores are in units of log 2. m starts at a finite number below any score, so
-// that a masked score of -inf gives 0 whatever came before. Sums of log-gates
-// restart at the end of each chunk: chunks are walked from the last, with the
-// sum from the chunk's end through the query as one more state, so that nothing
-// is subtracted (docs/Numerics.md).
+// Where products take 16-bit operands, scores are in units of log 2 and exp is
+// exp2: a multiplication less, and a rounding more that is small beside that of
+// the operands. m starts at a finite number below any score, so
+// that a masked score of -inf gives 0 whatever came before.
+//
+// Sums of log-gates restart in each chunk, so that nothing long is subtracted
+// (docs/Numerics.md): scores count from the end of the chunk or the query,
+// whichever is first, and m, which earlier scores are held against, moves with
+// it. A sink does not; it comes last.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -80,13 +84,27 @@ private:
   Value maximum(TensorBuilder &s, Value x, Value y) {
     return arith::MaximumFOp::create(s.builder, s.loc, x, y);
   }
-  Value exp2(TensorBuilder &s, Value x) {
-    return math::Exp2Op::create(s.builder, s.loc, x);
+  /// Of a difference of scores.
+  Value exponential(TensorBuilder &s, Value x) {
+    if (inLogTwo())
+      return math::Exp2Op::create(s.builder, s.loc, x);
+    return s.exp(x);
   }
+  /// Whether scores are in units of log 2, and what a unit of them is.
+  bool inLogTwo() { return operand != wide; }
+  double unit() { return inLogTwo() ? logTwoOfE : 1; }
   Value compare(TensorBuilder &s, arith::CmpIPredicate predicate, Value x,
                 Value y) {
     return arith::CmpIOp::create(s.builder, s.loc, predicate, x, y);
   }
+
+  /// Sums of log-gates of a chunk in units of scores: after each key through
+  /// each query, and of all through each query; with how they are indexed by
+  /// rows and tokens, and by rows.
+  struct GateSums {
+    Value after, total;
+    AffineMap afterMap, totalMap;
+  };
 
   Value countKeys();
   Value firstPosition(Value count);
@@ -94,8 +112,7 @@ private:
              OpFoldResult size, OpFoldResult padded, bool transposes);
   Value keyHead();
   Values exactParts(Value value, Type type);
-  Value bias(const FoldChunk &chunk, Value firstInChunk, Value carried,
-             Value &next);
+  GateSums sumLogGates(const FoldChunk &chunk, Value first);
   Value isKept(TensorBuilder &s, const FoldChunk &chunk, Value first);
 
   AttentionOp op;
@@ -274,26 +291,10 @@ Value AttentionFold::loadQueries() {
 // The fold
 //===----------------------------------------------------------------------===//
 
-/// Largest score, sum, weighted sum; the sum of log-gates.
+/// Largest score, sum, weighted sum.
 Values AttentionFold::start() {
-  Value most, sum;
-  if (op.getSinks()) {
-    // A sink is a key without a value.
-    Value sink = tensor::ExtractOp::create(b.builder, b.loc, op.getSinks(),
-                                           ValueRange{tile.parallel[1]});
-    sink = b.mul(sink, b.number(wide, logTwoOfE));
-    sink = maximum(b, sink, b.number(wide, lowestMaximum));
-    most = b.elementwise({}, b.empty({rows}, wide),
-                         [&](TensorBuilder &, ValueRange) { return sink; });
-    sum = b.filled({rows}, wide, 1);
-  } else {
-    most = b.filled({rows}, wide, lowestMaximum);
-    sum = b.filled({rows}, wide, 0);
-  }
-  Values states{most, sum, b.filled({rows, valueWidth}, wide, 0)};
-  if (op.getLogGate())
-    states.push_back(b.filled({rows}, wide, 0));
-  return states;
+  return {b.filled({rows}, wide, lowestMaximum), b.filled({rows}, wide, 0),
+          b.filled({rows, valueWidth}, wide, 0)};
 }
 
 /// Tiles of `type` whose sum is `value`, the smallest first: an f32 is three
@@ -315,10 +316,8 @@ Values AttentionFold::exactParts(Value value, Type type) {
   return parts;
 }
 
-/// [rows, tokens] sums of log-gates after each key through each query, and the
-/// sums from the chunk's first token through each query.
-Value AttentionFold::bias(const FoldChunk &chunk, Value first, Value carried,
-                          Value &next) {
+AttentionFold::GateSums AttentionFold::sumLogGates(const FoldChunk &chunk,
+                                                   Value first) {
   OpFoldResult tokens = tile.isDense ? chunk.size : attr(chunk.tokens);
   Value stored = load(op.getLogGate(), tile.parallel[1], chunk.offset,
                       chunk.size, tokens, /*transposes=*/false);
@@ -326,24 +325,24 @@ Value AttentionFold::bias(const FoldChunk &chunk, Value first, Value carried,
       {stored}, b.empty({tokens}, wide), [&](TensorBuilder &s, ValueRange x) {
         Value gate =
             maximum(s, s.convert(x[0], wide), s.number(wide, lowestLogGate));
-        return s.mul(gate, s.number(wide, logTwoOfE));
+        return s.mul(gate, s.number(wide, unit()));
       });
   AffineMap pair = b.map(2, {0, 1}), row = b.map(2, {0}),
             column = b.map(2, {1});
+  GateSums sums;
   if (chunk.isWhole) {
-    // Every query is after the chunk: one sum per key.
-    Value after = b.generic(
+    // Every query is after the chunk: one sum per key, and one of all.
+    sums.afterMap = column;
+    sums.after = b.generic(
         {gates}, b.filled({tokens}, wide, 0), {column, row}, 1,
         [&](TensorBuilder &s, ValueRange x) {
           Value isAfter = compare(s, arith::CmpIPredicate::ugt, indexOf(s, 1),
                                   indexOf(s, 0));
           return s.add(x[1], choose(s, isAfter, x[0], s.number(wide, 0)));
         });
-    Value sums = b.generic(
-        {carried, after}, b.empty({rows, tokens}, wide), {row, column, pair}, 2,
-        [](TensorBuilder &s, ValueRange x) { return s.add(x[0], x[1]); });
-    next = b.generic(
-        {gates}, carried, {column, row}, 1,
+    sums.totalMap = AffineMap::get(1, 0, b.builder.getAffineConstantExpr(0));
+    sums.total = b.generic(
+        {gates}, b.filled({attr(1)}, wide, 0), {column, row}, 1,
         [](TensorBuilder &s, ValueRange x) { return s.add(x[1], x[0]); });
     return sums;
   }
@@ -354,14 +353,14 @@ Value AttentionFold::bias(const FoldChunk &chunk, Value first, Value carried,
     Value isBefore = compare(s, arith::CmpIPredicate::sle, indexOf(s, 1), own);
     return choose(s, isBefore, yes, s.number(yes.getType(), 0));
   };
-  Value sums = b.generic({carried}, b.empty({rows, tokens}, wide), {row, pair},
-                         2, [](TensorBuilder &, ValueRange x) { return x[0]; });
   Type factor = tile.isDense ? Type(BFloat16Type::get(b.builder.getContext()))
                              : Type(wide);
   Value reaches = b.generic({}, b.empty({rows, tokens}, factor), {pair}, 2,
                             [&](TensorBuilder &s, ValueRange) {
                               return reachesQuery(s, s.number(factor, 1));
                             });
+  sums.afterMap = pair;
+  sums.after = b.filled({rows, tokens}, wide, 0);
   for (Value part : exactParts(gates, factor)) {
     Value after =
         b.generic({part}, b.empty({tokens, tokens}, factor), {row, pair}, 2,
@@ -370,14 +369,15 @@ Value AttentionFold::bias(const FoldChunk &chunk, Value first, Value carried,
                                             indexOf(s, 0), indexOf(s, 1));
                     return choose(s, isAfter, x[0], s.number(factor, 0));
                   });
-    sums =
-        b.contract(reaches, after, sums,
+    sums.after =
+        b.contract(reaches, after, sums.after,
                    {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
   }
-  next = b.generic({gates}, carried, {column, row}, 1,
-                   [&](TensorBuilder &s, ValueRange x) {
-                     return s.add(x[1], reachesQuery(s, x[0]));
-                   });
+  sums.totalMap = b.map(1, {0});
+  sums.total = b.generic({gates}, b.filled({rows}, wide, 0), {column, row}, 1,
+                         [&](TensorBuilder &s, ValueRange x) {
+                           return s.add(x[1], reachesQuery(s, x[0]));
+                         });
   return sums;
 }
 
@@ -401,15 +401,19 @@ Values AttentionFold::fold(const FoldChunk &chunk, Value query,
   SmallVector<AffineMap> maps;
   Values next(states);
   if (op.getLogGate()) {
-    // Sums before they change.
-    inputs.push_back(bias(chunk, first, states[3], next[3]));
-    maps.push_back(pair);
+    // Earlier scores count from the end of this chunk now.
+    GateSums sums = sumLogGates(chunk, first);
+    inputs.push_back(sums.after);
+    maps.push_back(sums.afterMap);
+    next[0] = b.generic(
+        {sums.total}, next[0], {sums.totalMap, b.map(1, {0})}, 1,
+        [](TensorBuilder &s, ValueRange x) { return s.add(x[1], x[0]); });
   }
   AffineMap keyMap = transposes ? b.map(3, {2, 1}) : b.map(3, {1, 2});
   Value scores = b.contract(query, key, b.filled({rows, tokens}, wide, 0),
                             {b.map(3, {0, 2}), keyMap, b.map(3, {0, 1})}, 2);
   maps.push_back(pair);
-  double scale = op.getScoreScale() * logTwoOfE;
+  double scale = op.getScoreScale() * unit();
   scores =
       b.generic(inputs, scores, maps, 2, [&](TensorBuilder &s, ValueRange x) {
         Value score = s.mul(x.back(), s.number(wide, scale));
@@ -423,18 +427,18 @@ Values AttentionFold::fold(const FoldChunk &chunk, Value query,
   Value largest = b.generic(
       {scores}, b.filled({rows}, wide, lowestMaximum), {pair, row}, 1,
       [&](TensorBuilder &s, ValueRange x) { return maximum(s, x[0], x[1]); });
-  Value factor =
-      b.elementwise({states[0], largest}, b.empty({rows}, wide),
-                    [&](TensorBuilder &s, ValueRange x) {
-                      return exp2(s, s.sub(x[0], maximum(s, x[0], x[1])));
-                    });
+  Value factor = b.elementwise({next[0], largest}, b.empty({rows}, wide),
+                               [&](TensorBuilder &s, ValueRange x) {
+                                 return exponential(
+                                     s, s.sub(x[0], maximum(s, x[0], x[1])));
+                               });
   next[0] =
-      b.elementwise({largest}, states[0], [&](TensorBuilder &s, ValueRange x) {
+      b.elementwise({largest}, next[0], [&](TensorBuilder &s, ValueRange x) {
         return maximum(s, x[1], x[0]);
       });
   Value weights = b.generic({next[0]}, scores, {row, pair}, 2,
                             [&](TensorBuilder &s, ValueRange x) {
-                              return exp2(s, s.sub(x[1], x[0]));
+                              return exponential(s, s.sub(x[1], x[0]));
                             });
   next[1] =
       b.elementwise({factor}, states[1], [](TensorBuilder &s, ValueRange x) {
@@ -467,8 +471,18 @@ Value AttentionFold::finish(ValueRange states, Value room) {
     sizes[0] = tile.size;
     return b.slice(state, Sizes(sizes.size(), attr(0)), sizes);
   };
-  Value sum = b.generic(
-      {}, states[1], {b.map(1, {0})}, 1, [&](TensorBuilder &s, ValueRange x) {
+  Value sum = states[1];
+  if (op.getSinks()) {
+    // A sink is a key without a value.
+    Value sink = tensor::ExtractOp::create(b.builder, b.loc, op.getSinks(),
+                                           ValueRange{tile.parallel[1]});
+    sink = b.mul(sink, b.number(wide, unit()));
+    sum = b.elementwise({states[0]}, sum, [&](TensorBuilder &s, ValueRange x) {
+      return s.add(x[1], exponential(s, s.sub(sink, x[0])));
+    });
+  }
+  sum = b.generic(
+      {}, sum, {b.map(1, {0})}, 1, [&](TensorBuilder &s, ValueRange x) {
         Value isEmpty =
             arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ,
                                   x[0], s.number(wide, 0));
@@ -497,8 +511,6 @@ OpFoldResult AttentionOp::getRowCount(OpBuilder &builder, Location loc) {
 OpFoldResult AttentionOp::getTokenCount(OpBuilder &builder, Location loc) {
   return tensor::getMixedSize(builder, loc, getKey(), 1);
 }
-
-bool AttentionOp::isReverse() { return getLogGate() != nullptr; }
 
 FoldRange AttentionOp::buildTokenRange(OpBuilder &builder, Location loc,
                                        const FoldTile &tile, int64_t chunk) {

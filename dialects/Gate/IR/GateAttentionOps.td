@@ -10,7 +10,7 @@
 
 def Gate_AttentionOp : Gate_Op<"attention", [
     AttrSizedOperandSegments,
-    DeclareOpInterfaceMethods<FoldOpInterface, ["isReverse"]>]> {
+    DeclareOpInterfaceMethods<FoldOpInterface>]> {
   let summary = "Softmax attention with masks, a log-gate bias and sinks";
   let description = [{
     Per batch element `b` and query head `h`, with `n` keys, which are the first

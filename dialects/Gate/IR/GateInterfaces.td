@@ -163,8 +163,6 @@ def FoldOpInterface : OpInterface<"FoldOpInterface"> {
     InterfaceMethod<"Tokens that a row may fold over.",
     "::mlir::OpFoldResult", "getTokenCount",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc)>,
-    InterfaceMethod<"Whether the last chunk is folded first.",
-    "bool", "isReverse", (ins), [{}], [{ return false; }]>,
     InterfaceMethod<"Which tokens the rows of a tile fold over, in chunks of `chunk`.",
     "::gate::FoldRange", "buildTokenRange",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
