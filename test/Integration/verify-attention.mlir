@@ -18,6 +18,8 @@
 // CHECK: bf16 {{.*}} ok
 // CHECK: f16 {{.*}} ok
 // CHECK: f64 {{.*}} ok
+// CHECK: gated_output {{.*}} ok
+// CHECK: gated_heads {{.*}} ok
 
 func.func @plain(
     %q: tensor<?x?x2x16xf32> {gate.dims = ["B", "T", "", ""]}, %k: tensor<?x?x2x16xf32> {gate.dims = ["B", "S", "", ""]},
@@ -146,4 +148,23 @@ func.func @f64(
   %o = gate.attention %q, %k, %k sinks(%s) {causal}
     : (tensor<?x?x2x8xf64>, tensor<?x?x2x8xf64>, tensor<?x?x2x8xf64>, tensor<2xf64>) -> tensor<?x?x2x8xf64>
   return %o : tensor<?x?x2x8xf64>
+}
+
+// A gate on the result, by element and by head, with what makes it.
+func.func @gated_output(
+    %q: tensor<?x?x4x16xf32> {gate.dims = ["B", "T", "", ""]}, %k: tensor<?x?x2x16xf32> {gate.dims = ["B", "S", "", ""]},
+    %x: tensor<?x?x4x16xf32> {gate.dims = ["B", "T", "", ""]}) -> (tensor<?x?x4x16xf32> {gate.name = "o", gate.dims = ["B", "T", "", ""]}) {
+  %o = gate.attention %q, %k, %k {causal}
+    : (tensor<?x?x4x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> tensor<?x?x4x16xf32>
+  %y = gate.apply %o, %x {activation = #gate.activation<sigmoid>} : (tensor<?x?x4x16xf32>, tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32>
+  return %y : tensor<?x?x4x16xf32>
+}
+
+func.func @gated_heads(
+    %q: tensor<?x?x4x16xbf16> {gate.dims = ["B", "T", "", ""]}, %k: tensor<?x?x2x16xbf16> {gate.dims = ["B", "S", "", ""]},
+    %x: tensor<?x?x4x1xbf16> {gate.dims = ["B", "T", "", ""]}) -> (tensor<?x?x4x16xbf16> {gate.name = "o", gate.dims = ["B", "T", "", ""]}) {
+  %o = gate.attention %q, %k, %k
+    : (tensor<?x?x4x16xbf16>, tensor<?x?x2x16xbf16>, tensor<?x?x2x16xbf16>) -> tensor<?x?x4x16xbf16>
+  %y = gate.apply %o, %x {activation = #gate.activation<sigmoid>} : (tensor<?x?x4x16xbf16>, tensor<?x?x4x1xbf16>) -> tensor<?x?x4x16xbf16>
+  return %y : tensor<?x?x4x16xbf16>
 }

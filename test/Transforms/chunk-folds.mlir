@@ -205,3 +205,74 @@ func.func @sinks(%q: tensor<2x128x4x16xf32>, %s: tensor<4xf32>) -> tensor<2x128x
     : (tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<4xf32>) -> tensor<2x128x4x16xf32>
   return %o : tensor<2x128x4x16xf32>
 }
+
+// -----
+
+// An elementwise op on the result is done on the tile, where its other operands
+// are; what repeats along a dim is read once. The fold's result is not written.
+// CHECK-DAG:   #[[ALL:.*]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-DAG:   #[[ROW:.*]] = affine_map<(d0, d1) -> (d0)>
+// CHECK-LABEL: func.func @consumer(
+// CHECK-SAME:    %{{.*}}: tensor<2x128x4x16xf32>, %[[X:.*]]: tensor<2x128x4x1xf32>)
+// CHECK:         %[[G:.*]] = linalg.exp ins(%[[X]]
+// CHECK:         scf.forall (%[[B:.*]], %[[H:.*]], %[[T:.*]]) in (2, 4, 2) shared_outs(%[[O:.*]] = %{{.*}})
+// CHECK:           %[[ROOM:.*]] = tensor.extract_slice %[[O]][%[[B]], %[[FIRST:.*]], %[[H]], 0]
+// CHECK:           %[[ROWS:.*]] = linalg.generic {{.*}} ins(%{{[0-9]+}}#2, %{{.*}} :
+// CHECK-NEXT:      ^bb0
+// CHECK-NEXT:        arith.divf
+// CHECK:           %[[GATES:.*]] = tensor.extract_slice %[[G]][%[[B]], %[[FIRST]], %[[H]], 0] [1, 64, 1, 1] {{.*}} to tensor<64xf32>
+// CHECK:           %[[MADE:.*]] = linalg.generic {indexing_maps = [#[[ALL]], #[[ROW]], #[[ALL]]], {{.*}} ins(%[[ROWS]], %[[GATES]] : {{.*}} outs(%[[ROOM]] : tensor<64x16xf32>)
+// CHECK:             arith.mulf
+// CHECK:           tensor.parallel_insert_slice %[[MADE]] into %[[O]]
+// CHECK-NOT:     linalg.generic
+// CHECK:         return
+#whole = affine_map<(b, t, h, d) -> (b, t, h, d)>
+#repeated = affine_map<(b, t, h, d) -> (b, t, h, 0)>
+func.func @consumer(%q: tensor<2x128x4x16xf32>, %x: tensor<2x128x4x1xf32>) -> tensor<2x128x4x16xf32> {
+  %o = gate.attention %q, %q, %q {causal}
+    : (tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>) -> tensor<2x128x4x16xf32>
+  // After the fold: the loop is where its consumer was.
+  %g = linalg.exp ins(%x : tensor<2x128x4x1xf32>) outs(%x : tensor<2x128x4x1xf32>) -> tensor<2x128x4x1xf32>
+  %y = linalg.generic {indexing_maps = [#whole, #repeated, #whole], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%o, %g : tensor<2x128x4x16xf32>, tensor<2x128x4x1xf32>) outs(%o : tensor<2x128x4x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %unused: f32):
+    %p = arith.mulf %a, %b : f32
+    linalg.yield %p : f32
+  } -> tensor<2x128x4x16xf32>
+  return %y : tensor<2x128x4x16xf32>
+}
+
+// -----
+
+// What somebody else reads, too, or reads at another place, is written.
+// CHECK-LABEL: func.func @no_consumer(
+// CHECK:         %[[O:.*]] = scf.forall
+// CHECK:         %[[SQUARED:.*]] = linalg.generic {{.*}} ins(%[[O]] :
+// CHECK:         return %[[O]], %[[SQUARED]]
+// CHECK-LABEL: func.func @transposed(
+// CHECK:         %[[O:.*]] = scf.forall
+// CHECK:         linalg.generic {{.*}} ins(%[[O]] :
+#whole = affine_map<(b, t, h, d) -> (b, t, h, d)>
+#swapped = affine_map<(b, t, h, d) -> (b, t, d, h)>
+func.func @no_consumer(%q: tensor<2x128x4x16xf32>) -> (tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>) {
+  %o = gate.attention %q, %q, %q
+    : (tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>) -> tensor<2x128x4x16xf32>
+  %y = linalg.generic {indexing_maps = [#whole, #whole], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%o : tensor<2x128x4x16xf32>) outs(%q : tensor<2x128x4x16xf32>) {
+  ^bb0(%a: f32, %unused: f32):
+    %p = arith.mulf %a, %a : f32
+    linalg.yield %p : f32
+  } -> tensor<2x128x4x16xf32>
+  return %o, %y : tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>
+}
+func.func @transposed(%q: tensor<2x128x4x16xf32>, %r: tensor<2x128x16x4xf32>) -> tensor<2x128x16x4xf32> {
+  %o = gate.attention %q, %q, %q
+    : (tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>, tensor<2x128x4x16xf32>) -> tensor<2x128x4x16xf32>
+  %y = linalg.generic {indexing_maps = [#swapped, #whole], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%o : tensor<2x128x4x16xf32>) outs(%r : tensor<2x128x16x4xf32>) {
+  ^bb0(%a: f32, %unused: f32):
+    %p = arith.mulf %a, %a : f32
+    linalg.yield %p : f32
+  } -> tensor<2x128x16x4xf32>
+  return %y : tensor<2x128x16x4xf32>
+}

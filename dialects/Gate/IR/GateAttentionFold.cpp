@@ -26,6 +26,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -256,10 +257,16 @@ Value AttentionFold::load(Value source, OpFoldResult head, OpFoldResult offset,
   if (tile.isDense)
     return rowsOf;
   bool isFull = getConstantIntValue(size) == getConstantIntValue(padded);
+  bool isAsStored = isFull && !transposes && type.getElementType() == wide;
   // One query reads each key once: no copy pays.
-  bool isRead = tile.rows == 1 && !transposes;
-  if (isFull && isRead && type.getElementType() == wide)
+  if (isAsStored && tile.rows == 1)
     return rowsOf;
+  // Heads lie between the rows in memory, at distances that map many rows to
+  // few sets of a cache.
+  if (isAsStored)
+    return bufferization::AllocTensorOp::create(
+        b.builder, b.loc, cast<RankedTensorType>(rowsOf.getType()),
+        /*dynamicSizes=*/ValueRange(), /*copy=*/rowsOf);
   Sizes all{padded}, part{size};
   if (type.getRank() == 4) {
     all.push_back(sizes[3]);
