@@ -14,6 +14,9 @@
 using namespace mlir;
 using namespace gate;
 
+/// Positions with a window added or subtracted stay 64-bit numbers.
+static constexpr uint64_t mostWindow = uint64_t(1) << 40;
+
 /// The size two dims agree on, or dynamic when neither is static.
 static int64_t mergeSizes(int64_t a, int64_t b) {
   return ShapedType::isDynamic(a) ? b : a;
@@ -159,9 +162,9 @@ LogicalResult AttentionOp::verify() {
                              " (logits are never narrower)")))
       return failure();
   if (std::optional<uint64_t> window = getWindow();
-      window && static_cast<int64_t>(*window) < 1)
-    return emitOpError() << "expects a window of at least 1 key, got "
-                         << static_cast<int64_t>(*window);
+      window && (*window < 1 || *window > mostWindow))
+    return emitOpError() << "expects a window of 1 to " << mostWindow
+                         << " keys, got " << static_cast<int64_t>(*window);
   if (std::optional<APFloat> scale = getScale(); scale && !scale->isFinite())
     return emitOpError() << "expects a finite scale, got "
                          << getScaleAttr().getValueAsDouble();

@@ -181,7 +181,7 @@ func.func @sinks_type(%a0: tensor<2x9x4x16xf32>, %a1: tensor<2x17x2x16xf32>, %a2
 // -----
 
 func.func @window_zero(%a0: tensor<2x9x4x16xf32>, %a1: tensor<2x17x2x16xf32>, %a2: tensor<2x17x2x32xf32>) {
-  // expected-error@+1 {{'gate.attention' op expects a window of at least 1 key, got 0}}
+  // expected-error@+1 {{'gate.attention' op expects a window of 1 to 1099511627776 keys, got 0}}
   %r = gate.attention %a0, %a1, %a2 {window = 0 : i64}
     : (tensor<2x9x4x16xf32>, tensor<2x17x2x16xf32>, tensor<2x17x2x32xf32>) -> tensor<2x9x4x32xf32>
   return
@@ -190,7 +190,7 @@ func.func @window_zero(%a0: tensor<2x9x4x16xf32>, %a1: tensor<2x17x2x16xf32>, %a
 // -----
 
 func.func @window_negative(%a0: tensor<2x9x4x16xf32>, %a1: tensor<2x17x2x16xf32>, %a2: tensor<2x17x2x32xf32>) {
-  // expected-error@+1 {{'gate.attention' op expects a window of at least 1 key, got -5}}
+  // expected-error@+1 {{'gate.attention' op expects a window of 1 to 1099511627776 keys, got -5}}
   %r = gate.attention %a0, %a1, %a2 {window = -5 : i64}
     : (tensor<2x9x4x16xf32>, tensor<2x17x2x16xf32>, tensor<2x17x2x32xf32>) -> tensor<2x9x4x32xf32>
   return
