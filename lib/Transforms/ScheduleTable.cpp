@@ -32,7 +32,9 @@ enum class Need {
   Nothing,
   /// A scan whose states combine, and whose independent work is known to be
   /// less than the machine's leastTasks.
-  ScarceWork
+  ScarceWork,
+  /// What the op reads first is in a type of 16 bits.
+  SixteenBit
 };
 
 struct Setting {
@@ -121,11 +123,20 @@ static constexpr Row table[] = {
     // holds 64 sums of values, 32 scores and the queries.
     {"gpu",
      AnchorKind::Fold,
-     Need::Nothing,
+     Need::SixteenBit,
      {{nullptr,
        Comparison::lt,
        0,
        {{"rows", 128}, {"chunk", 64}, {"form", 0, "dense"}}}}},
+
+    // Fragments of tf32 are three times as large and all in registers.
+    {"gpu",
+     AnchorKind::Fold,
+     Need::Nothing,
+     {{nullptr,
+       Comparison::lt,
+       0,
+       {{"rows", 64}, {"chunk", 16}, {"form", 0, "dense"}}}}},
 
     // Tensor cores take whole tiles. gate-form-kernels tiles the rest.
     {"gpu",
@@ -152,6 +163,10 @@ const TargetDescription *gate::findTarget(StringRef name) {
 static bool fits(Need need, Operation *op, const TargetDescription &target) {
   if (need == Need::Nothing)
     return true;
+  if (need == Need::SixteenBit) {
+    Type element = getElementTypeOrSelf(op->getOperand(0));
+    return element.isBF16() || element.isF16();
+  }
   auto scan = cast<ChunkOpInterface>(op);
   if (!scan.canCombineStates())
     return false;
