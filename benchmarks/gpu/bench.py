@@ -72,6 +72,8 @@ class Row:
     peer_name: str
     peers: list[Call]
     check: Callable[[], float]
+    #: Of products, where they and not the bytes are the limit.
+    operations: float = 0
 
 
 def sets_for(bytes_per_call: int) -> int:
@@ -194,6 +196,49 @@ def scan_step(folder: pathlib.Path) -> Row:
     )
 
 
+def attention(folder: pathlib.Path, gated: bool = False) -> Row:
+    library = gate.load(folder / "libattention_bf16.so")
+    f = library.gated if gated else library.causal
+    b, t, h, d = 2, 4096, 16, 128
+    names = "qkvg" if gated else "qkv"
+    moved = 2 * b * t * h * d * (len(names) + 1)
+
+    def peer(q, k, v, g=None):
+        o = torch.nn.functional.scaled_dot_product_attention(
+            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True
+        ).transpose(1, 2)
+        return o if g is None else o * torch.sigmoid(g)
+
+    compiled = torch.compile(peer)
+    ours, peers, first = [], [], None
+    for _ in range(sets_for(moved)):
+        inputs = {name: bf16(b, t, h, d) for name in names}
+        o = bf16(b, t, h, d).fill_(float("nan"))
+        ours.append(lambda inputs=inputs, o=o: f(**inputs, out=o))
+        peers.append(lambda inputs=inputs: compiled(**inputs))
+        first = first or (inputs, o)
+
+    def check() -> float:
+        inputs, o = first
+        # One head of one sequence: all scores in f64 are large.
+        q, k, v = (inputs[name][1, :, 3].double() for name in "qkv")
+        mask = torch.ones(t, t, device="cuda", dtype=torch.bool).tril()
+        scores = (q @ k.T * d**-0.5).masked_fill(~mask, float("-inf"))
+        expected = torch.softmax(scores, -1) @ v
+        if gated:
+            expected *= torch.sigmoid(inputs["g"][1, :, 3].double())
+        return relative(o[1, :, 3], expected)
+
+    return Row(
+        f"attention B{b} T{t} H{h} D{d} bf16" + " gated" * gated,
+        moved, ours, "SDPA", peers, check, operations=2.0 * b * h * t * t * d,
+    )  # fmt: skip
+
+
+def gated_attention(folder: pathlib.Path) -> Row:
+    return attention(folder, gated=True)
+
+
 def copy_calls() -> tuple[int, list[Call]]:
     bytes_each = 2**28
     pairs = [
@@ -206,7 +251,13 @@ def copy_calls() -> tuple[int, list[Call]]:
     return 2 * bytes_each, [lambda a=a, c=c: c.copy_(a) for a, c in pairs]
 
 
-ROWS = {"norm_gate": norm_gate, "residual_norm": residual_norm, "scan_step": scan_step}
+ROWS = {
+    "norm_gate": norm_gate,
+    "residual_norm": residual_norm,
+    "scan_step": scan_step,
+    "attention": attention,
+    "gated_attention": gated_attention,
+}
 
 
 def main() -> None:
@@ -238,7 +289,13 @@ def main() -> None:
             f"{row.name:36s} {median['ours'] * 1e6:9.1f} us  "
             f"{share:5.1f} % of copy {rate / 1e12:.2f} TB/s  "
             f"{row.peer_name} {median['peer'] * 1e6:9.1f} us  "
-            f"without graph {median['host'] * 1e6:9.1f} us  error {error:.1e}",
+            f"without graph {median['host'] * 1e6:9.1f} us  error {error:.1e}"
+            + (
+                f"  {row.operations / median['ours'] / 1e12:.0f} TFLOP/s, peer "
+                f"{row.operations / median['peer'] / 1e12:.0f}"
+                if row.operations
+                else ""
+            ),
             flush=True,
         )
         del row, ours, peers
