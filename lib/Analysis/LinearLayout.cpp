@@ -159,6 +159,77 @@ LinearLayout LinearLayout::dropDim(unsigned dim) const {
   return result;
 }
 
+std::optional<LinearLayout> LinearLayout::halve(unsigned dim) const {
+  Coordinates half(getRank(), 0);
+  half[dim] = shape[dim] / 2;
+  LinearLayout result = *this;
+  result.shape[dim] = half[dim];
+  auto *found = llvm::find(result.bases[Register], half);
+  if (half[dim] == 0 || found == result.bases[Register].end())
+    return std::nullopt;
+  result.bases[Register].erase(found);
+  // Nothing else may lead to the upper half.
+  for (const auto &place : result.bases)
+    for (const Coordinates &basis : place)
+      if (basis[dim] & half[dim])
+        return std::nullopt;
+  return result;
+}
+
+std::optional<LinearLayout> LinearLayout::slice(unsigned dim,
+                                                int64_t size) const {
+  LinearLayout result = *this;
+  for (int64_t bit = size; bit < shape[dim]; bit *= 2) {
+    std::optional<LinearLayout> half =
+        result.halve(dim);
+    if (!half)
+      return std::nullopt;
+    result = *half;
+  }
+  return result;
+}
+
+LinearLayout LinearLayout::grow(unsigned dim, int64_t size) const {
+  LinearLayout result = *this;
+  for (int64_t bit = shape[dim]; bit < size; bit *= 2) {
+    Coordinates basis(getRank(), 0);
+    basis[dim] = bit;
+    result.bases[Register].push_back(basis);
+  }
+  result.shape[dim] = size;
+  return result;
+}
+
+std::optional<LinearLayout> LinearLayout::ofOneWarp() const {
+  LinearLayout result = *this;
+  result.bases[Warp].clear();
+  for (const Coordinates &basis : bases[Warp]) {
+    auto isSet = [](int64_t coordinate) { return coordinate != 0; };
+    if (llvm::count_if(basis, isSet) > 1)
+      return std::nullopt;
+    for (auto [size, coordinate] : llvm::zip(result.shape, basis))
+      size = coordinate ? size / 2 : size;
+  }
+  // Warps have the upper bits of each coordinate, and only those.
+  for (const Coordinates &basis : bases[Warp])
+    for (auto [size, coordinate] : llvm::zip(result.shape, basis))
+      if (coordinate && coordinate < size)
+        return std::nullopt;
+  for (Place place : {Register, Lane})
+    for (const Coordinates &basis : bases[place])
+      for (auto [size, coordinate] : llvm::zip(result.shape, basis))
+        if (coordinate >= size)
+          return std::nullopt;
+  return result;
+}
+
+LinearLayout LinearLayout::acrossWarpsOf(const LinearLayout &whole) const {
+  LinearLayout result = *this;
+  result.shape = whole.shape;
+  result.bases[Warp] = whole.bases[Warp];
+  return result;
+}
+
 LinearLayout LinearLayout::transpose(ArrayRef<unsigned> permutation) const {
   llvm::SmallVector<int64_t, 4> permuted;
   for (unsigned from : permutation)

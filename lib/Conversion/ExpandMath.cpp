@@ -19,6 +19,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -115,6 +116,19 @@ public:
         .getResult(0);
   }
 
+  /// An instruction on each number.
+  Value approximate(Value x,
+                    function_ref<Value(OpBuilder &, Location, Value)> make) {
+    auto vector = dyn_cast<VectorType>(type);
+    if (!vector)
+      return make(b, loc, x);
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < vector.getNumElements(); ++i)
+      results.push_back(
+          make(b, loc, vector::ExtractOp::create(b, loc, x, i)));
+    return vector::FromElementsOp::create(b, loc, type, results);
+  }
+
   /// 2^r for |r| <= 1/2.
   Value polynomial(Value r, ArrayRef<double> coefficients) {
     Value result = constant(coefficients.back());
@@ -184,6 +198,18 @@ Value expandExp2(FloatBuilder &b, Value operand) {
   return b.scale(b.polynomial(r, powerCoefficients), whole, n);
 }
 
+/// 2^x for f32 by the instruction that GPUs have, subnormal results as 0.
+Value powerByInstruction(FloatBuilder &b, Value x) {
+  return b.approximate(
+      x, [](OpBuilder &builder, Location loc, Value scalar) -> Value {
+        return LLVM::CallIntrinsicOp::create(
+                   builder, loc, scalar.getType(),
+                   builder.getStringAttr("llvm.nvvm.ex2.approx.ftz.f32"),
+                   scalar)
+            .getResult(0);
+      });
+}
+
 Value expandExp(FloatBuilder &b, Value operand) {
   if (b.has.exponential) {
     // 2^t for t = x log2(e) rounded, times 1 + ln 2 (x log2(e) - t).
@@ -192,7 +218,7 @@ Value expandExp(FloatBuilder &b, Value operand) {
     Value lost = b.fma(x, b.constant(1.44269502162933349609375),
                        arith::NegFOp::create(b.b, b.loc, t));
     lost = b.fma(x, b.constant(1.92596299112661746887e-8), lost);
-    Value power = math::Exp2Op::create(b.b, b.loc, t);
+    Value power = powerByInstruction(b, t);
     return b.mul(power, b.fma(lost, b.constant(0.693147182), b.constant(1)));
   }
   Value x = b.clamp(operand, -110, 90);
@@ -237,6 +263,44 @@ Value expandTanh(FloatBuilder &b, Value x) {
                     b.sub(b.constant(1), quotient));
 }
 
+/// An exponential of which few units are asked.
+struct ApproximateExp : OpRewritePattern<math::ExpOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ExpOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32() ||
+        !arith::bitEnumContainsAll(op.getFastmath(),
+                                   arith::FastMathFlags::afn))
+      return rewriter.notifyMatchFailure(op, "only inexact f32 is expanded");
+    FloatBuilder b(rewriter, op.getLoc(), op.getType(), {});
+    Value t = b.mul(op.getOperand(), b.constant(1.44269504088896340736));
+    rewriter.replaceOp(op, powerByInstruction(b, t));
+    return success();
+  }
+};
+
+/// A division that need not be exact, by a denominator of ordinary size: times
+/// the reciprocal.
+struct DivideByReciprocal : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::DivFOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32() ||
+        !arith::bitEnumContainsAll(op.getFastmath(),
+                                   arith::FastMathFlags::afn))
+      return rewriter.notifyMatchFailure(op, "only inexact f32 is expanded");
+    FloatBuilder b(rewriter, op.getLoc(), op.getType(), {});
+    Value reciprocal = b.approximate(
+        op.getRhs(),
+        [](OpBuilder &builder, Location loc, Value scalar) -> Value {
+          return NVVM::RcpApproxFtzF32Op::create(builder, loc,
+                                                 scalar.getType(), scalar);
+        });
+    rewriter.replaceOp(op, b.mul(op.getLhs(), reciprocal));
+    return success();
+  }
+};
+
 struct ExpandMath : gate::impl::ExpandMathBase<ExpandMath> {
   using gate::impl::ExpandMathBase<ExpandMath>::ExpandMathBase;
 
@@ -246,7 +310,10 @@ struct ExpandMath : gate::impl::ExpandMathBase<ExpandMath> {
     patterns.add<ExpandF32<math::ErfOp, expandErf>,
                  ExpandF32<math::ExpOp, expandExp>,
                  ExpandF32<math::TanhOp, expandTanh>>(&getContext(), has);
-    if (!has.exponential)
+    if (has.exponential)
+      patterns.add<ApproximateExp, DivideByReciprocal>(&getContext(),
+                                                       /*benefit=*/2);
+    else
       patterns.add<ExpandF32<math::Exp2Op, expandExp2>>(&getContext(), has);
     auto others = [](StringRef name) {
       return name == "math.log" || name == "math.log1p";

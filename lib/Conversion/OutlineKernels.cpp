@@ -14,6 +14,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -27,6 +28,8 @@ using namespace mlir;
 using namespace gate;
 
 static constexpr StringLiteral launchName = "gate_rt_cuda_launch";
+/// Rows of tiles of a product that blocks take together.
+static constexpr int64_t groupRows = 8;
 
 namespace {
 
@@ -43,6 +46,7 @@ public:
 private:
   LogicalResult capture();
   bool isRebuilt(Value value);
+  bool sharesTiles();
   void buildKernel();
   void buildLaunch();
 
@@ -91,6 +95,63 @@ LogicalResult KernelOutliner::capture() {
   return success();
 }
 
+/// Whether an index is computed from an induction variable.
+static bool dependsOn(Value value, Value variable) {
+  if (value == variable)
+    return true;
+  Operation *op = value.getDefiningOp();
+  return op && llvm::any_of(op->getOperands(), [&](Value operand) {
+           return operand.getType().isIntOrIndex() &&
+                  dependsOn(operand, variable);
+         });
+}
+
+/// Whether neighbours along either of the last two loops read the same part of
+/// some buffer: rows of a left matrix, columns of a right one.
+bool KernelOutliner::sharesTiles() {
+  if (forall.getRank() < 2)
+    return false;
+  SmallVector<Value> variables(forall.getInductionVars());
+  Value row = variables[variables.size() - 2], column = variables.back();
+  bool byRow = false, byColumn = false;
+  forall.walk([&](memref::SubViewOp view) {
+    bool isRow = false, isColumn = false;
+    for (Value offset : view.getOffsets()) {
+      isRow |= dependsOn(offset, row);
+      isColumn |= dependsOn(offset, column);
+    }
+    byRow |= isRow && !isColumn;
+    byColumn |= isColumn && !isRow;
+  });
+  bool multiplies =
+      forall
+          .walk([](vector::ContractionOp) { return WalkResult::interrupt(); })
+          .wasInterrupted();
+  return byRow && byColumn && multiplies;
+}
+
+/// The number of a tile in rows of tiles for the number of a block, so that
+/// blocks that run together take few rows and few columns: all columns of
+/// `groupRows` rows, row by row in each column, then the next rows.
+static Value groupTiles(OpBuilder &b, Location loc, Value block, Value rows,
+                        Value columns) {
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIntOp::create(b, loc, n, 32);
+  };
+  Value inGroup = b.createOrFold<arith::MulIOp>(loc, columns,
+                                                number(groupRows));
+  Value group = b.createOrFold<arith::DivUIOp>(loc, block, inGroup);
+  Value place = b.createOrFold<arith::RemUIOp>(loc, block, inGroup);
+  Value first = b.createOrFold<arith::MulIOp>(loc, group, number(groupRows));
+  Value rest = b.createOrFold<arith::SubIOp>(loc, rows, first);
+  Value height = b.createOrFold<arith::MinUIOp>(loc, rest, number(groupRows));
+  Value row = b.createOrFold<arith::RemUIOp>(loc, place, height);
+  Value column = b.createOrFold<arith::DivUIOp>(loc, place, height);
+  row = b.createOrFold<arith::AddIOp>(loc, row, first);
+  row = b.createOrFold<arith::MulIOp>(loc, row, columns);
+  return b.createOrFold<arith::AddIOp>(loc, row, column);
+}
+
 void KernelOutliner::buildKernel() {
   OpBuilder b = OpBuilder::atBlockEnd(kernels.getBody());
   Location loc = forall.getLoc();
@@ -135,6 +196,15 @@ void KernelOutliner::buildKernel() {
   Value one = arith::ConstantIntOp::create(b, loc, 1, 32);
   SmallVector<Value> narrowCounts = llvm::map_to_vector(counts, narrow);
   SmallVector<Value> zeros(counts.size(), zero), ones(counts.size(), one);
+  if (sharesTiles()) {
+    Value rows = narrowCounts[counts.size() - 2], columns = narrowCounts.back();
+    Value plane = b.createOrFold<arith::MulIOp>(loc, rows, columns);
+    Value before = b.createOrFold<arith::DivUIOp>(loc, block, plane);
+    before = b.createOrFold<arith::MulIOp>(loc, before, plane);
+    Value within = b.createOrFold<arith::RemUIOp>(loc, block, plane);
+    block = b.createOrFold<arith::AddIOp>(
+        loc, before, groupTiles(b, loc, within, rows, columns));
+  }
   SmallVector<Value> positions =
       inductionAt(b, loc, block, narrowCounts, zeros, ones);
   for (auto [iv, position, from, by] :

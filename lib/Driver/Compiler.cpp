@@ -7,6 +7,8 @@
 
 #include "gate/Driver/Compiler.h"
 
+#include "Block/IR/Block.h"
+
 #include "Gate/IR/Gate.h"
 #include "gate/Analysis/FunctionSignature.h"
 #include "gate/Driver/LoadedLibrary.h"
@@ -107,7 +109,7 @@ llvm::Expected<Targets> Targets::parse(StringRef text) {
 void Compiler::registerDialects(DialectRegistry &registry) {
   registerAllDialects(registry);
   registerAllExtensions(registry);
-  registry.insert<GateDialect>();
+  registry.insert<GateDialect, block::BlockDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   registerNVVMDialectTranslation(registry);
@@ -302,6 +304,8 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
   } else if (stage == "cuda") {
     CudaPipelineOptions cudaOptions;
     cudaOptions.warpgroups = gpu->hasWarpgroups;
+    cudaOptions.tensorMaps = gpu->hasTensorMaps;
+    cudaOptions.sharedBytes = gpu->sharedBytes;
     buildCudaPipeline(manager, cudaOptions);
   } else if (stage == "cpu") {
     CPUPipelineOptions cpuOptions;
@@ -376,17 +380,8 @@ LogicalResult Compiler::emitKernels() {
   for (auto [position, gpu] : llvm::enumerate(targets.gpus)) {
     ModuleOp kernels =
         kernelsOf(position ? *otherKernels[position - 1] : *deviceProgram);
-    std::vector<CudaKernel> own = describeKernels(kernels);
-    if (position == 0)
-      library.kernels = own;
-    // One launch serves all: the same threads, room for the largest.
-    for (auto [all, one] : llvm::zip(library.kernels, own)) {
-      if (all.threads != one.threads)
-        return error("internal: kernel " + one.name +
-                     " has different numbers of threads on two GPUs");
-      all.sharedBytes = std::max(all.sharedBytes, one.sharedBytes);
-    }
-    CudaImage image{gpu.name.str(), gpu.major, gpu.minor, gpu.isExact, "", ""};
+    CudaImage image{gpu.name.str(),          gpu.major, gpu.minor, gpu.isExact,
+                    "", "", describeKernels(kernels)};
     llvm::Expected<std::string> ptx = emitPTX(kernels, gpu);
     if (!ptx)
       return error(llvm::toString(ptx.takeError()));

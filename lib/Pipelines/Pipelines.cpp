@@ -173,8 +173,15 @@ void gate::buildCudaPipeline(OpPassManager &manager,
   OpPassManager &kernels = manager.nest<ModuleOp>();
   // Functions of 16-bit floats are those of f32, rounded.
   kernels.addNestedPass<func::FuncOp>(math::createMathExtendToSupportedTypes());
+  if (options.tensorMaps) {
+    kernels.addNestedPass<func::FuncOp>(createStageCopies());
+    kernels.addNestedPass<func::FuncOp>(createOverlapProducts());
+  }
+  kernels.addNestedPass<func::FuncOp>(createSelectRows());
+  kernels.addNestedPass<func::FuncOp>(createSplitWrites());
   DistributeBlocksOptions blocks;
   blocks.warpgroups = options.warpgroups;
+  blocks.sharedBytes = options.sharedBytes;
   kernels.addPass(createDistributeBlocks(blocks));
   addSimplify(kernels);
   ExpandMathOptions math;

@@ -12,6 +12,7 @@
 #include "CudaLibrary.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 using namespace gate::runtime;
 
@@ -128,26 +129,95 @@ int32_t gate::runtime::zeroCuda(const GateLibrary &library,
 // Entry points
 //===----------------------------------------------------------------------===//
 
+/// A number that is known now, or a parameter.
+static int64_t sizeOf(int64_t encoded, void *const *arguments) {
+  return encoded >= 0 ? encoded
+                      : *static_cast<const int64_t *>(arguments[-1 - encoded]);
+}
+
+static cuda::Result encode(const GateCudaTensorMap &map, void **arguments,
+                           cuda::TensorMap &result) {
+  uint64_t sizes[5], strides[5];
+  uint32_t box[5], ones[5];
+  uint64_t stride = static_cast<uint64_t>(map.elementBytes);
+  for (int32_t i = 0; i < map.rank; ++i) {
+    int32_t dim = map.rank - 1 - i;
+    // Nothing is copied of an empty tensor, but a map has no empty dims.
+    int64_t size = sizeOf(map.sizes[dim], arguments);
+    int64_t extent = sizeOf(map.extents[dim], arguments);
+    sizes[i] = static_cast<uint64_t>(size > 0 ? size : 1);
+    stride *= static_cast<uint64_t>(extent > 0 ? extent : 1);
+    strides[i] = stride;
+    box[i] = static_cast<uint32_t>(map.box[dim]);
+    ones[i] = 1;
+  }
+  char *address = *static_cast<char **>(arguments[map.base]) +
+                  sizeOf(map.offset, arguments);
+  // No interleaving; the cache takes in 256 bytes; zeros past the end.
+  return cuda::driver.tensorMapEncodeTiled(
+      &result, map.elementType, static_cast<uint32_t>(map.rank), address, sizes,
+      strides, box, ones, 0, map.swizzle, 3, 0);
+}
+
 void gate_rt_cuda_launch(GateLaunch *launch, int32_t kernel, int64_t gridX,
                          int64_t gridY, int64_t gridZ, void **arguments) {
   if (launch->status != GATE_STATUS_OK || gridX == 0 || gridY == 0 ||
       gridZ == 0)
     return;
   const cuda::LoadedLibrary &loaded = *launch->loaded;
-  const GateCudaKernel &entry = loaded.library->cuda->kernels[kernel];
+  const GateCudaLaunch &entry = loaded.image->launches[kernel];
+  const char *name = loaded.library->cuda->kernels[kernel];
   int64_t grid[] = {gridX, gridY, gridZ};
   static const int64_t kLargest[] = {INT32_MAX, UINT16_MAX, UINT16_MAX};
   for (int i = 0; i < 3; ++i) {
     if (grid[i] > 0 && grid[i] <= kLargest[i])
       continue;
     Message(launch->caller)
-        .add("kernel %s: expected a grid of at most ", entry.name)
+        .add("kernel %s: expected a grid of at most ", name)
         .addList(kLargest, 3)
         .add(" blocks, got ")
         .addList(grid, 3)
         .add(": the sizes are too large for one call");
     launch->status = GATE_STATUS_INVALID_ARGUMENT;
     return;
+  }
+  // What the caller passes, the number of blocks, tensor maps.
+  static constexpr int32_t kMostParameters = 256, kMostMaps = 8;
+  void *all[kMostParameters];
+  cuda::TensorMap maps[kMostMaps];
+  int32_t blocks = static_cast<int32_t>(gridX);
+  if (entry.isPersistent || entry.mapCount) {
+    int32_t count = entry.parameterCount;
+    if (count + 1 + entry.mapCount > kMostParameters ||
+        entry.mapCount > kMostMaps || !cuda::driver.tensorMapEncodeTiled) {
+      Message(launch->caller)
+          .add("kernel %s: expected at most %d parameters, %d tensor maps and a "
+               "driver for CUDA 12 or later, got %d and %d",
+               name, kMostParameters, kMostMaps, count, entry.mapCount);
+      launch->status = GATE_STATUS_UNSUPPORTED_DEVICE;
+      return;
+    }
+    memcpy(all, arguments, static_cast<size_t>(count) * sizeof(void *));
+    if (entry.isPersistent) {
+      all[count++] = &blocks;
+      if (gridX > loaded.multiprocessors)
+        gridX = loaded.multiprocessors;
+    }
+    for (int32_t i = 0; i < entry.mapCount; ++i) {
+      cuda::Result result = encode(entry.maps[i], arguments, maps[i]);
+      if (result != cuda::kSuccess) {
+        Message message(launch->caller);
+        message.add("kernel %s: making a tensor map of parameter %d failed "
+                    "(expected a start at a multiple of 16 bytes and sizes "
+                    "below 2^32)",
+                    name, entry.maps[i].base);
+        cuda::addResult(message, result);
+        launch->status = GATE_STATUS_INVALID_ARGUMENT;
+        return;
+      }
+      all[count++] = &maps[i];
+    }
+    arguments = all;
   }
   cuda::Result result = cuda::driver.launchKernel(
       loaded.kernels[kernel], static_cast<unsigned>(gridX),
@@ -159,7 +229,7 @@ void gate_rt_cuda_launch(GateLaunch *launch, int32_t kernel, int64_t gridX,
     return;
   Message message(launch->caller);
   message.add("cuda:%d: launching kernel %s with a grid of ", loaded.device,
-              entry.name);
+              name);
   message.addList(grid, 3).add(" failed");
   cuda::addResult(message, result);
   launch->status = GATE_STATUS_DEVICE_ERROR;

@@ -33,6 +33,7 @@ enum : Result {
 };
 
 enum DeviceAttribute : int {
+  kMultiprocessors = 16,
   kCapabilityMajor = 75,
   kCapabilityMinor = 76,
 };
@@ -90,10 +91,25 @@ constexpr int32_t kDefaultSharedBytes = 48 << 10;
   X(getErrorName, "cuGetErrorName", (Result result, const char **name))        \
   X(getErrorString, "cuGetErrorString", (Result result, const char **text))
 
+/// A box of a tensor, as bulk copies take it.
+struct alignas(64) TensorMap {
+  char opaque[128];
+};
+
+/// What only drivers for CUDA 12 and later have: null in others. The lists of
+/// numbers start with the contiguous dim; strides leave that one out.
+#define GATE_CUDA_NEWER_FUNCTIONS(X)                                           \
+  X(tensorMapEncodeTiled, "cuTensorMapEncodeTiled",                            \
+    (TensorMap * map, int elementType, uint32_t rank, void *address,           \
+     const uint64_t *sizes, const uint64_t *strides, const uint32_t *box,      \
+     const uint32_t *elementStrides, int interleave, int swizzle,              \
+     int l2Promotion, int outOfBounds))
+
 /// The functions of an opened driver.
 struct Driver {
 #define GATE_CUDA_MEMBER(member, name, parameters) Result(*member) parameters;
   GATE_CUDA_FUNCTIONS(GATE_CUDA_MEMBER)
+  GATE_CUDA_NEWER_FUNCTIONS(GATE_CUDA_MEMBER)
 #undef GATE_CUDA_MEMBER
 };
 

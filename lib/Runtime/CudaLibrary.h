@@ -18,7 +18,10 @@ namespace gate::runtime::cuda {
 /// One library, loaded on one GPU. Constant once it is found by load().
 struct LoadedLibrary {
   const GateLibrary *library;
+  /// The code in use.
+  const GateCudaImage *image;
   int32_t device;
+  int32_t multiprocessors;
   Device handle;
   /// The device's primary context, which frameworks use too.
   Context context;

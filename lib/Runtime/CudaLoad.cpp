@@ -62,6 +62,9 @@ static int32_t openDriver(const char *caller) {
       reinterpret_cast<decltype(cuda::driver.member)>(dlsym(file, name));      \
   if (!cuda::driver.member)                                                    \
     missing = name;
+  // The second list may be missing.
+  GATE_CUDA_NEWER_FUNCTIONS(GATE_CUDA_RESOLVE)
+  missing = nullptr;
   GATE_CUDA_FUNCTIONS(GATE_CUDA_RESOLVE)
 #undef GATE_CUDA_RESOLVE
   if (missing) {
@@ -148,6 +151,9 @@ int32_t Loader::findDevice(cuda::LoadedLibrary &loaded) {
   if (result == cuda::kSuccess)
     result = cuda::driver.deviceGetAttribute(&minor, cuda::kCapabilityMinor,
                                              loaded.handle);
+  if (result == cuda::kSuccess)
+    result = cuda::driver.deviceGetAttribute(
+        &loaded.multiprocessors, cuda::kMultiprocessors, loaded.handle);
   return result == cuda::kSuccess ? GATE_STATUS_OK
                                   : fail("asking for the device", result);
 }
@@ -217,6 +223,7 @@ int32_t Loader::loadImage(cuda::LoadedLibrary &loaded) {
 }
 
 int32_t Loader::findKernels(cuda::LoadedLibrary &loaded) {
+  loaded.image = image;
   const GateCudaModule &code = *library.cuda;
   size_t count = static_cast<size_t>(code.kernelCount);
   loaded.kernels =
@@ -226,12 +233,13 @@ int32_t Loader::findKernels(cuda::LoadedLibrary &loaded) {
     return GATE_STATUS_OUT_OF_MEMORY;
   }
   for (int32_t i = 0; i < code.kernelCount; ++i) {
-    const GateCudaKernel &kernel = code.kernels[i];
+    const GateCudaLaunch &kernel = image->launches[i];
+    const char *kernelName = code.kernels[i];
     cuda::Result result = cuda::driver.moduleGetFunction(
-        &loaded.kernels[i], loaded.module, kernel.name);
+        &loaded.kernels[i], loaded.module, kernelName);
     if (result != cuda::kSuccess) {
       Message message = start();
-      message.add("looking up kernel %s in the code for %s failed", kernel.name,
+      message.add("looking up kernel %s in the code for %s failed", kernelName,
                   image->target);
       cuda::addResult(message, result);
       return GATE_STATUS_DEVICE_ERROR;
@@ -243,7 +251,7 @@ int32_t Loader::findKernels(cuda::LoadedLibrary &loaded) {
     if (result != cuda::kSuccess) {
       Message message = start();
       message.add("asking for %d bytes of shared memory for kernel %s failed",
-                  kernel.sharedBytes, kernel.name);
+                  kernel.sharedBytes, kernelName);
       cuda::addResult(message, result);
       return GATE_STATUS_DEVICE_ERROR;
     }

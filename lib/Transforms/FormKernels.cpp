@@ -85,10 +85,24 @@ bool KernelGroup::fitsReduction(linalg::LinalgOp op) {
   return extent > 0 && extent <= reductionElements;
 }
 
-/// Rows and columns of the result that one thread block computes, and the depth
-/// that it takes at once, in bytes.
+/// Rows and columns of the result that one thread block computes. The wide
+/// tile reads each operand less often; it needs many tiles, so that each
+/// multiprocessor has one, and operands of two bytes.
 static constexpr int64_t productRows = 128, productColumns = 128,
-                         productDepthBytes = 64;
+                         wideColumns = 256, wideTiles = 96;
+
+/// The depth that it takes at once, in bytes: the swizzled row of a tensor core
+/// for types that those multiply as they are.
+static int64_t productDepthBytes(int64_t elementBytes) {
+  return elementBytes == 2 ? 128 : 64;
+}
+
+static int64_t elementBytesOf(linalg::LinalgOp product) {
+  return llvm::divideCeil(
+      getElementTypeOrSelf(product.getDpsInputOperand(0)->get())
+          .getIntOrFloatBitWidth(),
+      8);
+}
 
 /// The loops of a product of matrices that runs over rows of the left side and
 /// columns of the right one, last of each; nothing for other ops.
@@ -165,7 +179,20 @@ bool KernelGroup::chooseProductTiles() {
     if (iterator == utils::IteratorType::reduction)
       tiles[l] = 0;
   tiles[rootLoop[loops->first]] = tileOf(loops->first, productRows);
-  tiles[rootLoop[loops->second]] = tileOf(loops->second, productColumns);
+  int64_t tileCount = 1;
+  for (auto [l, range] : llvm::enumerate(op.getStaticLoopRanges())) {
+    if (op.getIteratorTypesArray()[l] == utils::IteratorType::reduction)
+      continue;
+    int64_t tile = l == loops->first    ? productRows
+                   : l == loops->second ? wideColumns
+                                        : 1;
+    // Sizes that calls bring are taken for large.
+    tileCount *= ShapedType::isDynamic(range) ? wideTiles
+                                              : llvm::divideCeil(range, tile);
+  }
+  bool isWide = elementBytesOf(op) == 2 && tileCount >= wideTiles;
+  tiles[rootLoop[loops->second]] =
+      tileOf(loops->second, isWide ? wideColumns : productColumns);
   hasProduct = true;
   return true;
 }
@@ -179,15 +206,12 @@ LogicalResult KernelGroup::tileDepth(RewriterBase &rewriter,
       products.push_back(op);
   });
   for (linalg::LinalgOp op : products) {
-    int64_t bytes =
-        llvm::divideCeil(getElementTypeOrSelf(op.getDpsInputOperand(0)->get())
-                             .getIntOrFloatBitWidth(),
-                         8);
+    int64_t bytes = elementBytesOf(op);
     SmallVector<int64_t> sizes(op.getNumLoops(), 0);
     bool isLast = true, steps = false;
     for (int64_t l = op.getNumLoops() - 1; l >= 0; --l)
       if (op.getIteratorTypesArray()[l] == utils::IteratorType::reduction) {
-        sizes[l] = isLast ? productDepthBytes / bytes : 1;
+        sizes[l] = isLast ? productDepthBytes(bytes) / bytes : 1;
         steps |= op.getStaticLoopRanges()[l] != 1;
         isLast = false;
       }

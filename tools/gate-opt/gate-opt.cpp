@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Block/IR/Block.h"
 #include "Gate/IR/Gate.h"
 #include "gate/Conversion/Passes.h"
 #include "gate/Pipelines/Pipelines.h"
@@ -18,7 +19,7 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
-  registry.insert<gate::GateDialect>();
+  registry.insert<gate::GateDialect, gate::block::BlockDialect>();
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
   gate::registerGateTransformsPasses();

@@ -87,7 +87,10 @@ private:
   Value logGates(ValueRange parallel, OpFoldResult offset);
   Parts undecayed();
   Parts scalarDecay(Value gates);
-  Parts vectorDecay(Value gates);
+  Values vectorDecay(Value gates, Value state);
+  Parts checkedDecay(Value gates, Value first, Value last);
+  Parts exactDecay(Value gates, Value first, Value last);
+  Values finish(const Parts &parts, Value state);
   Value exactScores(Value gates);
 
   /// Whether row `x` comes before row `y` in the order of the scan, or is it.
@@ -97,6 +100,22 @@ private:
     if (op.getReverse())
       std::swap(x, y);
     return arith::CmpIOp::create(s.builder, s.loc, predicate, x, y);
+  }
+  /// Whether a row is after the middle one, in the order of the scan.
+  Value isLast(TensorBuilder &s, Value row) {
+    arith::CmpIPredicate predicate =
+        op.getReverse() ? arith::CmpIPredicate::ult : arith::CmpIPredicate::uge;
+    return arith::CmpIOp::create(s.builder, s.loc, predicate, row,
+                                 s.index(op.getPreferredChunk() / 2));
+  }
+  /// Whether factors of operands are rounded to fewer bits than an approximate
+  /// exponential has.
+  bool isRounded() const { return operand.getIntOrFloatBitWidth() < 32; }
+  Value sumOf(Value x, Value y) {
+    return b.elementwise({x, y}, b.empty(b.sizes(x), wide()),
+                         [](TensorBuilder &s, ValueRange args) {
+                           return s.add(args[0], args[1]);
+                         });
   }
   Value row(TensorBuilder &s, int64_t dim) {
     return linalg::IndexOp::create(s.builder, s.loc, dim);
@@ -315,7 +334,8 @@ DenseChunkBuilder::Parts DenseChunkBuilder::scalarDecay(Value gates) {
       {raw, logs}, b.empty({size, size}, wide()),
       [&](TensorBuilder &s, ValueRange args) {
         return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
-                      s.mul(args[0], s.exp(args[1])), s.number(wide(), 0));
+                      s.mul(args[0], s.exp(args[1], isRounded())),
+                      s.number(wide(), 0));
       });
   auto through1 = [&](TensorBuilder &s, Value i, Value r) {
     return isBefore(s, r, i, true);
@@ -350,16 +370,8 @@ Value DenseChunkBuilder::exactScores(Value gates) {
               step);
         // Row i of a tile.
         auto rowOf = [&](Value from) {
-          return s.generic(
-              {from}, s.filled({keys}, wide(), 0),
-              {s.map(2, {1, 0}), s.map(2, {0})}, 1,
-              [&](TensorBuilder &e, ValueRange args) {
-                Value isRow = arith::CmpIOp::create(
-                    e.builder, e.loc, arith::CmpIPredicate::eq, row(e, 1), i);
-                return e.add(args[1],
-                             choose(e, isRow, e.convert(args[0], wide()),
-                                    e.number(wide(), 0)));
-              });
+          OpFoldResult zero = inner.getIndexAttr(0), one = inner.getIndexAttr(1);
+          return s.slice(from, Sizes{i, zero}, Sizes{one, keys}, {0});
         };
         Value gate = rowOf(gates), reads = rowOf(query);
         Value logs = s.generic(
@@ -373,8 +385,9 @@ Value DenseChunkBuilder::exactScores(Value gates) {
             {key, logs, reads}, s.filled({size}, wide(), 0),
             {s.map(2, {0, 1}), s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0})},
             1, [&](TensorBuilder &e, ValueRange args) {
-              Value term = e.mul(e.mul(e.convert(args[0], wide()), args[2]),
-                                 e.exp(args[1]));
+              Value term = e.mul(e.mul(e.convert(args[0], wide()),
+                                       e.convert(args[2], wide())),
+                                 e.exp(args[1], isRounded()));
               return e.add(args[3], term);
             });
         Value scores = s.generic(
@@ -392,7 +405,7 @@ Value DenseChunkBuilder::exactScores(Value gates) {
   return loop.getResult(1);
 }
 
-DenseChunkBuilder::Parts DenseChunkBuilder::vectorDecay(Value gates) {
+Values DenseChunkBuilder::vectorDecay(Value gates, Value state) {
   int64_t middle = op.getPreferredChunk() / 2;
   // The rows up to the middle one in the order of the scan.
   auto isFirst = [&](TensorBuilder &s, Value r) -> Value {
@@ -401,13 +414,9 @@ DenseChunkBuilder::Parts DenseChunkBuilder::vectorDecay(Value gates) {
     return arith::CmpIOp::create(s.builder, s.loc, predicate, r,
                                  s.index(middle));
   };
-  auto isLast = [&](TensorBuilder &s, Value r) -> Value {
-    arith::CmpIPredicate predicate =
-        op.getReverse() ? arith::CmpIPredicate::ult : arith::CmpIPredicate::uge;
-    return arith::CmpIOp::create(s.builder, s.loc, predicate, r,
-                                 s.index(middle));
-  };
-  Value first = sumAll(gates, isFirst), last = sumAll(gates, isLast);
+  Value first = sumAll(gates, isFirst);
+  Value last = sumAll(
+      gates, [&](TensorBuilder &s, Value r) { return isLast(s, r); });
   Value largest = b.generic(
       {first, last}, b.filled({b.builder.getIndexAttr(1)}, wide(), 0),
       {map(2, {1}), map(2, {1}), map(2, {0})}, 1,
@@ -425,87 +434,83 @@ DenseChunkBuilder::Parts DenseChunkBuilder::vectorDecay(Value gates) {
       arith::CmpFOp::create(b.builder, b.loc, arith::CmpFPredicate::OLE, most,
                             b.number(wide(), largestExponent(operand)));
 
+  // All of a chunk is on one side: what products share stays where it is.
   auto choice = scf::IfOp::create(
       b.builder, b.loc, fits,
       [&](OpBuilder &inner, Location loc) {
         DenseChunkBuilder s(*this, inner, loc);
-        // +1 after the middle through i, -1 after i through the middle.
-        Value sums = s.sumBySigns(
-            [&](TensorBuilder &e, Value i, Value r) {
-              Value through = isBefore(e, r, i, true);
-              Value one = e.number(wide(), 1), zero = e.number(wide(), 0);
-              Value late = choose(e, through, one, zero);
-              Value early = choose(e, through, zero, e.number(wide(), -1));
-              return choose(e, isLast(e, r), late, early);
-            },
-            gates, keys);
-        auto rescaled = [&](Value source, bool negates) {
-          return s.b.elementwise(
-              {source, sums}, s.b.empty(s.b.sizes(source), operand),
-              [&](TensorBuilder &e, ValueRange args) {
-                Value log = args[1];
-                if (negates)
-                  log = arith::NegFOp::create(e.builder, e.loc, log);
-                return e.convert(e.mul(e.convert(args[0], wide()), e.exp(log)),
-                                 operand);
-              });
-        };
-        Value queries = rescaled(query, false), keysOf = rescaled(key, true);
-        scf::YieldOp::create(inner, loc,
-                             ValueRange{s.maskedProduct(queries, keysOf),
-                                        queries, keysOf, s.exponential(first),
-                                        s.exponential(last)});
+        scf::YieldOp::create(
+            inner, loc, s.finish(s.checkedDecay(gates, first, last), state));
       },
       [&](OpBuilder &inner, Location loc) {
         DenseChunkBuilder s(*this, inner, loc);
-        Value queries = s.narrowed(s.b.elementwise(
-            {query, s.sumRows(gates,
-                              [&](TensorBuilder &e, Value i, Value r) {
-                                return isBefore(e, r, i, true);
-                              })},
-            s.b.empty({size, keys}, wide()),
-            [&](TensorBuilder &e, ValueRange args) {
-              return e.mul(e.convert(args[0], wide()), e.exp(args[1]));
-            }));
-        Value keysOf = s.narrowed(s.b.elementwise(
-            {key, s.sumRows(gates,
-                            [&](TensorBuilder &e, Value i, Value r) {
-                              return isBefore(e, i, r, false);
-                            })},
-            s.b.empty({size, keys}, wide()),
-            [&](TensorBuilder &e, ValueRange args) {
-              return e.mul(e.convert(args[0], wide()), e.exp(args[1]));
-            }));
-        Value one = s.b.filled({keys}, wide(), 1);
         scf::YieldOp::create(
-            inner, loc,
-            ValueRange{s.exactScores(gates), queries, keysOf, one, one});
+            inner, loc, s.finish(s.exactDecay(gates, first, last), state));
       });
+  return llvm::to_vector_of<Value>(choice.getResults());
+}
+
+/// Sums from the middle row on, whose exponentials are known to be in range.
+DenseChunkBuilder::Parts DenseChunkBuilder::checkedDecay(Value gates,
+                                                         Value first,
+                                                         Value last) {
+  // +1 after the middle through i, -1 after i through the middle.
+  Value sums = sumBySigns(
+      [&](TensorBuilder &e, Value i, Value r) {
+        Value through = isBefore(e, r, i, true);
+        Value one = e.number(wide(), 1), zero = e.number(wide(), 0);
+        Value late = choose(e, through, one, zero);
+        Value early = choose(e, through, zero, e.number(wide(), -1));
+        return choose(e, isLast(e, r), late, early);
+      },
+      gates, keys);
+  auto rescaled = [&](Value source, bool negates) {
+    return b.elementwise(
+        {source, sums}, b.empty(b.sizes(source), operand),
+        [&](TensorBuilder &e, ValueRange args) {
+          Value log = args[1];
+          if (negates)
+            log = arith::NegFOp::create(e.builder, e.loc, log);
+          return e.convert(
+              e.mul(e.convert(args[0], wide()), e.exp(log, isRounded())),
+              operand);
+        });
+  };
   Parts parts;
-  parts.scores = choice.getResult(0);
-  parts.queries = choice.getResult(1);
-  parts.keys = choice.getResult(2);
-  parts.before = choice.getResult(3);
-  parts.after = choice.getResult(4);
-  parts.total =
-      exponential(b.elementwise({first, last}, b.empty({keys}, wide()),
-                                [](TensorBuilder &s, ValueRange args) {
-                                  return s.add(args[0], args[1]);
-                                }));
+  parts.queries = rescaled(query, false);
+  parts.keys = rescaled(key, true);
+  parts.scores = maskedProduct(parts.queries, parts.keys);
+  parts.before = exponential(first);
+  parts.after = exponential(last);
+  parts.total = exponential(sumOf(first, last));
   return parts;
 }
 
-Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
-                                Value state) {
-  query = tile(op.getQuery(), parallel, offset);
-  key = tile(op.getKey(), parallel, offset);
-  value = tile(op.getValue(), parallel, offset);
-  Value gates = logGates(parallel, offset);
-  Parts parts = !gates ? undecayed()
-                : cast<RankedTensorType>(gates.getType()).getRank() == 2
-                    ? vectorDecay(gates)
-                    : scalarDecay(gates);
+/// Any gates: factors of at most 1, and scores token by token.
+DenseChunkBuilder::Parts DenseChunkBuilder::exactDecay(Value gates, Value first,
+                                                       Value last) {
+  auto rescaled = [&](Value source, Value sums) {
+    return narrowed(b.elementwise(
+        {source, sums}, b.empty({size, keys}, wide()),
+        [&](TensorBuilder &e, ValueRange args) {
+          return e.mul(e.convert(args[0], wide()), e.exp(args[1], isRounded()));
+        }));
+  };
+  Parts parts;
+  parts.queries = rescaled(
+      query, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
+        return isBefore(e, r, i, true);
+      }));
+  parts.keys =
+      rescaled(key, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
+                 return isBefore(e, i, r, false);
+               }));
+  parts.scores = exactScores(gates);
+  parts.total = exponential(sumOf(first, last));
+  return parts;
+}
 
+Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
   // O = scale (A v + queries S).
   Value read = b.contract(narrowed(parts.scores), value, zeros({size, values}),
                           {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
@@ -550,6 +555,19 @@ Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
                       {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2);
   }
   return {output, next};
+}
+
+Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
+                                Value state) {
+  query = tile(op.getQuery(), parallel, offset);
+  key = tile(op.getKey(), parallel, offset);
+  value = tile(op.getValue(), parallel, offset);
+  Value gates = logGates(parallel, offset);
+  if (!gates)
+    return finish(undecayed(), state);
+  if (cast<RankedTensorType>(gates.getType()).getRank() == 1)
+    return finish(scalarDecay(gates), state);
+  return vectorDecay(gates, state);
 }
 
 bool LinearScanOp::hasDenseChunk() {

@@ -145,8 +145,10 @@ Value TensorBuilder::mul(Value a, Value b) {
 Value TensorBuilder::div(Value a, Value b) {
   return arith::DivFOp::create(builder, loc, a, b);
 }
-Value TensorBuilder::exp(Value a) {
-  return math::ExpOp::create(builder, loc, a);
+Value TensorBuilder::exp(Value a, bool isApproximate) {
+  return math::ExpOp::create(builder, loc, a,
+                             isApproximate ? arith::FastMathFlags::afn
+                                           : arith::FastMathFlags::none);
 }
 
 AffineMap TensorBuilder::map(unsigned dims, ArrayRef<unsigned> positions) {

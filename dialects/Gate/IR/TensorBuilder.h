@@ -70,7 +70,8 @@ public:
   mlir::Value sub(mlir::Value a, mlir::Value b);
   mlir::Value mul(mlir::Value a, mlir::Value b);
   mlir::Value div(mlir::Value a, mlir::Value b);
-  mlir::Value exp(mlir::Value a);
+  /// `isApproximate`: few units of f32 are enough, however large `a` is.
+  mlir::Value exp(mlir::Value a, bool isApproximate = false);
 
   /// `value` as a tensor of type `type` of the same rank.
   mlir::Value castTo(mlir::Value value, mlir::Type type);

@@ -93,6 +93,20 @@ public:
   /// over `dim`, or needs for broadcasting along it: places with coordinate
   /// zero there. Registers that become copies are dropped.
   LinearLayout dropDim(unsigned dim) const;
+  /// The layout of either half of a tile along `dim`, where the upper half is in
+  /// registers of the threads that have the lower one; otherwise nothing.
+  std::optional<LinearLayout> halve(unsigned dim) const;
+  /// The layout of any part of `size` along `dim` that starts at a multiple of
+  /// it, where each thread has registers of every part; otherwise nothing.
+  std::optional<LinearLayout> slice(unsigned dim, int64_t size) const;
+  /// A layout of which `slice` gives this: more registers along `dim`.
+  LinearLayout grow(unsigned dim, int64_t size) const;
+  /// The part of one warp, as a tile of its own, where warps split the tile
+  /// into equal parts that are contiguous along each dim; otherwise nothing.
+  std::optional<LinearLayout> ofOneWarp() const;
+  /// This as the part of each warp of `whole`, of which `ofOneWarp()` has the
+  /// same shape.
+  LinearLayout acrossWarpsOf(const LinearLayout &whole) const;
   /// Dim i of the result is dim `permutation[i]` of this.
   LinearLayout transpose(llvm::ArrayRef<unsigned> permutation) const;
   /// The same places for a tile of as many elements in row-major order.

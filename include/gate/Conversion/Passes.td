@@ -67,6 +67,67 @@ def ConvertMathToCalls : Pass<"gate-convert-math-to-calls", "::mlir::ModuleOp"> 
                            "::mlir::vector::VectorDialect"];
 }
 
+def StageCopies : Pass<"gate-stage-copies", "::mlir::func::FuncOp"> {
+  let summary = "Copy tiles asynchronously, ahead of their use";
+  let description = [{
+    In a kernel of `gate-outline-kernels`, the loop whose body reads most bytes
+    of buffers that nothing in the kernel writes becomes two: a producer that
+    copies tiles into a ring of shared memory, and consumers that take them
+    (dialect `block`). A read takes part when it is row-major along the last dim
+    of an argument, or of a view of one, with strides of multiples of 16 bytes,
+    at a place that a single thread can compute, and when what lies past its end
+    lies past an end that is known at the launch: copies leave zero there.
+    Other reads stay. The grid becomes persistent: blocks take the tiles of the
+    former grid in turns, whose number is a new last argument.
+  }];
+  let options = [
+    Option<"stages", "stages", "int64_t", "4",
+           "Rounds of the loop that copies are ahead, at most: fewer where "
+           "shared memory is short">];
+  let dependentDialects = [
+    "::gate::block::BlockDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::memref::MemRefDialect"];
+}
+
+def OverlapProducts : Pass<"gate-overlap-products", "::mlir::func::FuncOp"> {
+  let summary = "Let products of tiles run into the next round of a loop";
+  let description = [{
+    Where a loop only adds products of tiles of a ring to a value it carries,
+    and groups of warps take the product, a round starts its product, waits for
+    that of the round before and releases the slot of that one; after the loop
+    the last product is waited for.
+  }];
+  let dependentDialects = ["::gate::block::BlockDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def SelectRows : Pass<"gate-select-rows", "::mlir::func::FuncOp"> {
+  let summary = "Find the rows of tiles that are taken at run-time places";
+  let description = [{
+    A `vector.extract` of a row at a place that is not constant goes through the
+    elementwise ops that compute the tile, to a tile of a ring, of which a row
+    can be read. Of other tiles all rows but one are replaced by zero and summed.
+  }];
+  let dependentDialects = ["::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def SplitWrites : Pass<"gate-split-writes", "::mlir::func::FuncOp"> {
+  let summary = "Compute and write large tiles of a kernel part by part";
+  let description = [{
+    A `vector.transfer_write` of many elements becomes one for each few columns,
+    and so does what computes the tile for this write alone: elementwise ops,
+    broadcasts, constants, and reads of buffers that the kernel does not write.
+    Of anything else a part is extracted.
+  }];
+  let options = [
+    Option<"elements", "elements", "int64_t", "8192",
+           "Elements of a part at most">];
+  let dependentDialects = ["::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
   let summary = "Give every thread its part of a kernel's vectors";
   let description = [{
@@ -87,7 +148,9 @@ def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
     Option<"maxWarps", "max-warps", "int64_t", "16",
            "Warps of a block at most, a power of two">,
     Option<"warpgroups", "warpgroups", "bool", "false",
-           "The machine multiplies in groups of four warps (wgmma)">];
+           "The machine multiplies in groups of four warps (wgmma)">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "232448",
+           "Bytes of shared memory that a block may have">];
   let dependentDialects = [
     "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect",
@@ -111,6 +174,7 @@ def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
     Option<"exponentialInstruction", "exponential-instruction", "bool", "false",
            "The machine has 2^x as an instruction, which math.exp2 becomes">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+                           "::mlir::NVVM::NVVMDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

@@ -87,6 +87,14 @@ struct CudaPipelineOptions : mlir::PassPipelineOptions<CudaPipelineOptions> {
       *this, "warpgroups",
       llvm::cl::desc("Multiply in groups of four warps (wgmma)"),
       llvm::cl::init(false)};
+  Option<bool> tensorMaps{
+      *this, "tensor-maps",
+      llvm::cl::desc("Copy tiles by tensor maps, ahead of their use"),
+      llvm::cl::init(false)};
+  Option<int64_t> sharedBytes{
+      *this, "shared-bytes",
+      llvm::cl::desc("Bytes of shared memory that a block may have"),
+      llvm::cl::init(166912)};
 };
 
 /// Stage "cuda". Accepts what "block" promises; promises the kernels in the

@@ -88,6 +88,42 @@ struct GateArgument {
 /// when they meet index data out of range. An image may lack it.
 #define GATE_CUDA_STATUS_SYMBOL "gate_cuda_status"
 
+/// A part of a row-major tensor that a kernel copies boxes of: what a "tensor
+/// map" of CUDA's driver API is made from at a launch. Numbers that are sizes
+/// are known now, or -(1 + p): parameter p of the kernel, 64 bits.
+struct GateCudaTensorMap {
+  /// The parameter that is the address of the tensor, or of what it is part of,
+  /// and how many bytes on it begins (or -(1 + p)).
+  int32_t base;
+  int32_t elementType; // CUtensorMapDataType
+  int64_t offset;
+  int32_t elementBytes;
+  int32_t swizzle; // CUtensorMapSwizzle
+  int32_t rank;    // 1 to 5
+  /// Of a box, `rank` entries, outermost dim first, as in the others.
+  int32_t box[5];
+  /// How the tensor lies in memory, and where copies end: past that they write
+  /// zeros.
+  int64_t extents[5];
+  int64_t sizes[5];
+};
+
+/// How one kernel is launched with the code of one image.
+struct GateCudaLaunch {
+  /// Threads per block.
+  int32_t threads;
+  /// Bytes of dynamic shared memory.
+  int32_t sharedBytes;
+  /// Parameters that the caller passes. Then come, where `isPersistent`, the
+  /// number of blocks that the caller asked for (32 bits), and the tensor maps.
+  int32_t parameterCount;
+  /// 1: at most one block for each multiprocessor, which take what the caller's
+  /// blocks do in turns.
+  int32_t isPersistent;
+  int32_t mapCount;
+  const struct GateCudaTensorMap *maps;
+};
+
 /// The kernels of a library compiled for one kind of GPU.
 struct GateCudaImage {
   /// As in "sm_90a"; for messages.
@@ -100,15 +136,8 @@ struct GateCudaImage {
   const char *ptx;
   /// The same as machine code, or null.
   const void *cubin;
-};
-
-/// One kernel, the same in all images.
-struct GateCudaKernel {
-  const char *name;
-  /// Threads per block.
-  int32_t threads;
-  /// Bytes of dynamic shared memory.
-  int32_t sharedBytes;
+  /// One for each kernel of the library.
+  const struct GateCudaLaunch *launches;
 };
 
 /// The GPU part of a library.
@@ -116,7 +145,8 @@ struct GateCudaModule {
   int32_t imageCount;
   int32_t kernelCount;
   const struct GateCudaImage *images;
-  const struct GateCudaKernel *kernels;
+  /// Their names, the same in all images.
+  const char *const *kernels;
 };
 
 /// One call on a GPU, between the runtime and compiled code.

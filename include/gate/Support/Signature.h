@@ -83,6 +83,25 @@ struct PreparationSignature {
   uint64_t identity = 0;
 };
 
+/// See GateCudaTensorMap.
+struct CudaTensorMap {
+  int32_t base = 0, elementType = 0;
+  int64_t offset = 0;
+  int32_t elementBytes = 0, swizzle = 0;
+  std::vector<int32_t> box;
+  std::vector<int64_t> extents, sizes;
+};
+
+/// A kernel and how it is launched: see GateCudaLaunch.
+struct CudaKernel {
+  std::string name;
+  int32_t threads = 0;
+  int32_t sharedBytes = 0;
+  int32_t parameterCount = 0;
+  bool isPersistent = false;
+  std::vector<CudaTensorMap> maps;
+};
+
 /// The kernels of a library compiled for one kind of GPU: see GateCudaImage.
 struct CudaImage {
   std::string target;
@@ -91,13 +110,8 @@ struct CudaImage {
   std::string ptx;
   /// Empty when no assembler was there.
   std::string cubin;
-};
-
-/// See GateCudaKernel.
-struct CudaKernel {
-  std::string name;
-  int32_t threads = 0;
-  int32_t sharedBytes = 0;
+  /// The same kernels, in the same order, in all images of a library.
+  std::vector<CudaKernel> kernels;
 };
 
 /// One library.
@@ -110,7 +124,6 @@ struct LibrarySignature {
   std::string cpuFeatures;
   /// The GPU part; no image: none.
   std::vector<CudaImage> images;
-  std::vector<CudaKernel> kernels;
   /// Whether calls take a stream and tensors on a GPU.
   bool hasCuda() const { return !images.empty(); }
   /// Whether calls take tensors on the CPU.

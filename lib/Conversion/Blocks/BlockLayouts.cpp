@@ -11,6 +11,8 @@
 
 #include "BlockLayouts.h"
 
+#include "Block/IR/Block.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
@@ -47,6 +49,15 @@ LinearLayout gate::sourceLayout(vector::ShapeCastOp op,
   return layout.reshape(op.getSourceVectorType().getShape());
 }
 
+LinearLayout gate::sourceLayout(vector::ExtractStridedSliceOp op,
+                                const LinearLayout &layout) {
+  LinearLayout result = layout;
+  for (auto [dim, size] :
+       llvm::enumerate(op.getSourceVectorType().getShape()))
+    result = result.grow(dim, size);
+  return result;
+}
+
 LinearLayout gate::resultLayout(vector::MultiDimReductionOp op,
                                 const LinearLayout &layout) {
   LinearLayout result = layout;
@@ -56,11 +67,14 @@ LinearLayout gate::resultLayout(vector::MultiDimReductionOp op,
   return result;
 }
 
-ProductLayouts gate::productLayouts(vector::ContractionOp op, int64_t warps) {
-  VectorType left = op.getLhsType(), right = op.getRhsType();
-  int64_t rows = left.getDimSize(0), columns = right.getDimSize(0),
-          depth = left.getDimSize(1);
-  bool isWide = left.getElementType().isF32();
+ProductShape ProductShape::of(Operation *op) {
+  return {cast<VectorType>(op->getOperand(0).getType()),
+          cast<VectorType>(op->getOperand(1).getType())};
+}
+
+ProductLayouts gate::productLayouts(const ProductShape &shape, int64_t warps) {
+  int64_t rows = shape.rows(), columns = shape.columns(), depth = shape.depth();
+  bool isWide = shape.left.getElementType().isF32();
   using L = LinearLayout;
   L a({rows, depth}), c({columns, depth}), d({rows, columns});
   int64_t fragmentDepth = isWide ? 8 : 16;
@@ -128,12 +142,10 @@ ProductLayouts gate::productLayouts(vector::ContractionOp op, int64_t warps) {
   return {a, c, d, fragmentDepth};
 }
 
-std::optional<WarpgroupLayouts> gate::warpgroupLayouts(vector::ContractionOp op,
+std::optional<WarpgroupLayouts> gate::warpgroupLayouts(const ProductShape &shape,
                                                        int64_t warps) {
-  VectorType left = op.getLhsType(), right = op.getRhsType();
-  Type element = left.getElementType();
-  int64_t rows = left.getDimSize(0), columns = right.getDimSize(0),
-          depth = left.getDimSize(1);
+  Type element = shape.left.getElementType();
+  int64_t rows = shape.rows(), columns = shape.columns(), depth = shape.depth();
   if (!(element.isBF16() || element.isF16()) || rows % 64 != 0 ||
       columns % 8 != 0 || depth % 16 != 0 || warps % 4 != 0)
     return std::nullopt;
@@ -183,11 +195,12 @@ std::optional<WarpgroupLayouts> gate::warpgroupLayouts(vector::ContractionOp op,
   return WarpgroupLayouts{a, d, own};
 }
 
-LinearLayout BlockLayouts::ofProduct(vector::ContractionOp op) const {
+LinearLayout BlockLayouts::ofProduct(Operation *op) const {
+  ProductShape shape = ProductShape::of(op);
   if (warpgroups)
-    if (std::optional<WarpgroupLayouts> groups = warpgroupLayouts(op, warps))
+    if (std::optional<WarpgroupLayouts> groups = warpgroupLayouts(shape, warps))
       return groups->result;
-  return productLayouts(op, warps).result;
+  return productLayouts(shape, warps).result;
 }
 
 bool BlockLayouts::isFlexible(Value value) {
@@ -241,20 +254,21 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
     return {resultLayout(reduction, of(reduction.getSource())),
             volume(reduction.getSource())};
   }
-  if (auto product = dyn_cast<vector::ContractionOp>(user)) {
+  if (isa<vector::ContractionOp, block::MultiplyOp>(user)) {
     // A left side that stays the same in a loop stays in registers, as the
     // fragments that wgmma takes.
-    auto inner = product->getParentOfType<scf::ForOp>();
+    auto inner = user->getParentOfType<scf::ForOp>();
     if (warpgroups && use.getOperandNumber() == 0 && inner &&
         inner.isDefinedOutsideOfLoop(use.get()))
       if (std::optional<WarpgroupLayouts> groups =
-              warpgroupLayouts(product, warps))
+              warpgroupLayouts(ProductShape::of(user), warps))
         return {groups->left, 2 * volume(use.get())};
     // What a product adds to is kept as it comes out; its operands go through
     // shared memory in any case.
+    ProductShape product = ProductShape::of(user);
     if (use.getOperandNumber() == 2)
-      return {ofProduct(product), product.getLhsType().getNumElements() *
-                                      product.getRhsType().getDimSize(0)};
+      return {ofProduct(user),
+              product.left.getNumElements() * product.columns()};
     return {ofMemory(shape), volume(use.get())};
   }
   if (auto loop = dyn_cast<scf::ForOp>(user)) {
@@ -273,6 +287,10 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
   if (auto cast = dyn_cast<vector::ShapeCastOp>(user)) {
     Demand demand = demandFor(cast.getResult());
     return {sourceLayout(cast, demand.layout), demand.weight};
+  }
+  if (auto part = dyn_cast<vector::ExtractStridedSliceOp>(user)) {
+    Demand demand = demandFor(part.getResult());
+    return {sourceLayout(part, demand.layout), demand.weight};
   }
   if (OpTrait::hasElementwiseMappableTraits(user) &&
       user->getNumResults() == 1) {
@@ -313,8 +331,17 @@ LinearLayout BlockLayouts::of(Value value) {
     layout = of(loop.getTiedLoopRegionIterArg(llvm::cast<OpResult>(value)));
   } else if (!op || isa<scf::IfOp>(op)) {
     layout = demandFor(value).layout;
-  } else if (auto product = dyn_cast<vector::ContractionOp>(op)) {
-    layout = ofProduct(product);
+  } else if (isa<vector::ContractionOp, block::MultiplyOp>(op)) {
+    layout = ofProduct(op);
+  } else if (auto part = dyn_cast<vector::ExtractStridedSliceOp>(op)) {
+    // The registers that hold it, where threads have some of each part.
+    std::optional<LinearLayout> own = of(part.getSource());
+    auto shape = llvm::cast<VectorType>(value.getType()).getShape();
+    for (unsigned dim = 0; own && dim < shape.size(); ++dim)
+      own = own->slice(dim, shape[dim]);
+    layout = own ? *own : ofMemory(shape);
+  } else if (auto wait = dyn_cast<block::WaitOp>(op)) {
+    layout = of(wait.getValue());
   } else if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op)) {
     layout = resultLayout(reduction, of(reduction.getSource()));
   } else if (auto cast = dyn_cast<vector::TransposeOp>(op)) {
@@ -333,8 +360,10 @@ LinearLayout BlockLayouts::of(Value value) {
     auto type = llvm::cast<VectorType>(value.getType());
     if (leading)
       layout = of(leading);
-    else if (!isElementwise && demand.weight <= type.getNumElements())
-      // A load of its own size goes along memory, whoever reads it.
+    else if (!isElementwise && !isa_and_nonnull<block::TakeOp>(op) &&
+             demand.weight <= type.getNumElements())
+      // A load of its own size goes along memory, whoever reads it. A tile in
+      // shared memory can be read in any layout.
       layout = ofMemory(type.getShape());
     else
       layout = demand.layout;

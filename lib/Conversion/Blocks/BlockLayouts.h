@@ -14,6 +14,16 @@
 
 namespace gate {
 
+/// The matrices of a product: [rows, depth], [columns, depth].
+struct ProductShape {
+  mlir::VectorType left, right;
+  /// Of a `vector.contract` or a `block.multiply`.
+  static ProductShape of(mlir::Operation *op);
+  int64_t rows() const { return left.getDimSize(0); }
+  int64_t columns() const { return right.getDimSize(0); }
+  int64_t depth() const { return left.getDimSize(1); }
+};
+
 /// The layout that each vector of a kernel has where it is computed.
 class BlockLayouts {
 public:
@@ -37,7 +47,7 @@ public:
   }
 
   /// The layout that a product comes out in.
-  LinearLayout ofProduct(mlir::vector::ContractionOp op) const;
+  LinearLayout ofProduct(mlir::Operation *op) const;
 
   int64_t getWarps() const { return warps; }
   bool hasWarpgroups() const { return warpgroups; }
@@ -66,7 +76,7 @@ struct ProductLayouts {
   /// Depth of one fragment.
   int64_t fragmentDepth;
 };
-ProductLayouts productLayouts(mlir::vector::ContractionOp op, int64_t warps);
+ProductLayouts productLayouts(const ProductShape &shape, int64_t warps);
 
 /// Where groups of four warps want them, for wgmma (PTX ISA, section 9.7.15.5):
 /// `result`, and `left` where it comes from registers; the right matrix is in
@@ -78,7 +88,7 @@ struct WarpgroupLayouts {
 };
 /// Nothing where groups of warps do not take the product: they want 16-bit
 /// floats and whole blocks of 64 rows.
-std::optional<WarpgroupLayouts> warpgroupLayouts(mlir::vector::ContractionOp op,
+std::optional<WarpgroupLayouts> warpgroupLayouts(const ProductShape &shape,
                                                  int64_t warps);
 
 /// What the source of a broadcast must have, for a result with `layout`.
@@ -87,6 +97,8 @@ LinearLayout sourceLayout(mlir::vector::BroadcastOp op,
 LinearLayout sourceLayout(mlir::vector::TransposeOp op,
                           const LinearLayout &layout);
 LinearLayout sourceLayout(mlir::vector::ShapeCastOp op,
+                          const LinearLayout &layout);
+LinearLayout sourceLayout(mlir::vector::ExtractStridedSliceOp op,
                           const LinearLayout &layout);
 /// The result of a reduction of a source with `layout`.
 LinearLayout resultLayout(mlir::vector::MultiDimReductionOp op,

@@ -22,9 +22,6 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
-/// Dynamic shared memory, one symbol for all kernels.
-static constexpr StringLiteral sharedSymbol = "gate_dynamic_shared";
-
 VectorType Distributor::registersType(Value vector,
                                       const LinearLayout &layout) {
   return VectorType::get({layout.getRegisters()},
@@ -144,24 +141,6 @@ Value Distributor::isOwner(const LinearLayout &layout) {
 }
 
 //===----------------------------------------------------------------------===//
-// Shared memory
-//===----------------------------------------------------------------------===//
-
-void Distributor::barrier() { NVVM::Barrier0Op::create(b, loc); }
-
-void Distributor::reserveShared(int64_t bytes) {
-  sharedBytes = std::max(sharedBytes, bytes);
-}
-
-Value Distributor::sharedAddress(Value index, Type element) {
-  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 3);
-  Value base = LLVM::AddressOfOp::create(b, loc, pointer, sharedSymbol);
-  Value offset = arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
-  return LLVM::GEPOp::create(b, loc, pointer, element, base,
-                             ArrayRef<LLVM::GEPArg>{offset});
-}
-
-//===----------------------------------------------------------------------===//
 // Values
 //===----------------------------------------------------------------------===//
 
@@ -190,79 +169,12 @@ Value Distributor::convert(Value value, const LinearLayout &from,
       moved.push_back(elements[source]);
     return join(moved);
   }
-  // Through shared memory: rows along the last dim, their pieces of 16 bytes in
-  // an order that differs from row to row, so that a column is spread over
-  // banks.
-  Type element = cast<VectorType>(value.getType()).getElementType();
-  Type stored = element.isInteger(1) ? b.getI8Type() : element;
-  if (stored.isIndex())
-    stored = b.getI64Type();
-  int64_t bytes = llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8);
-  ArrayRef<int64_t> shape = from.getShape();
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  reserveShared(count * bytes);
-  int64_t rank = shape.size();
-  int64_t last = rank ? shape.back() : 1;
-  int64_t piece = 16 / bytes;
-  int64_t pieces = std::clamp<int64_t>(last / piece, 1, 8);
-  auto number = [&](int64_t n) -> Value {
-    return arith::ConstantIndexOp::create(b, loc, n);
-  };
-  auto address = [&](const LinearLayout &layout, Values &thread, int64_t reg) {
-    Value row = number(0);
-    for (int64_t dim = 0; dim + 1 < rank; ++dim)
-      row = arith::AddIOp::create(
-          b, loc, arith::MulIOp::create(b, loc, row, number(shape[dim])),
-          coordinate(layout, thread, reg, dim));
-    Value column = rank ? coordinate(layout, thread, reg, rank - 1) : number(0);
-    if (pieces > 1) {
-      Value turn = arith::AndIOp::create(b, loc, row, number(pieces - 1));
-      turn = arith::MulIOp::create(b, loc, turn, number(piece));
-      column = arith::XOrIOp::create(b, loc, column, turn);
-    }
-    Value index = arith::AddIOp::create(
-        b, loc, arith::MulIOp::create(b, loc, row, number(last)), column);
-    return sharedAddress(index, stored);
-  };
-  auto widthOf = [&](const LinearLayout &layout) {
-    return rank ? std::min(piece, layout.getContiguous(rank - 1)) : 1;
-  };
-  auto toStored = [&](Value scalar) -> Value {
-    if (element.isInteger(1))
-      return arith::ExtUIOp::create(b, loc, stored, scalar);
-    if (element.isIndex())
-      return arith::IndexCastOp::create(b, loc, stored, scalar);
-    return scalar;
-  };
-  auto fromStored = [&](Value scalar) -> Value {
-    if (element.isInteger(1))
-      return arith::TruncIOp::create(b, loc, element, scalar);
-    if (element.isIndex())
-      return arith::IndexCastOp::create(b, loc, element, scalar);
-    return scalar;
-  };
-  Values thread = threadCoordinates(from);
-  Values elements = llvm::map_to_vector(split(value), toStored);
-  int64_t width = widthOf(from);
-  for (int64_t reg = 0, e = elements.size(); reg < e; reg += width) {
-    Values chunk(elements.begin() + reg, elements.begin() + reg + width);
-    LLVM::StoreOp::create(b, loc, join(chunk), address(from, thread, reg),
-                          static_cast<unsigned>(width * bytes));
-  }
-  barrier();
-  thread = threadCoordinates(to);
-  elements.clear();
-  width = widthOf(to);
-  for (int64_t reg = 0; reg < to.getRegisters(); reg += width) {
-    Value chunk = LLVM::LoadOp::create(b, loc, VectorType::get({width}, stored),
-                                       address(to, thread, reg),
-                                       static_cast<unsigned>(width * bytes));
-    llvm::append_range(elements, split(chunk));
-  }
-  barrier();
-  return join(llvm::map_to_vector(elements, fromStored));
+  // Between the lanes of each warp where no other warp is asked.
+  if (from.getBases(LinearLayout::Warp) == to.getBases(LinearLayout::Warp))
+    if (std::optional<LinearLayout> part = from.ofOneWarp())
+      if (std::optional<LinearLayout> partTo = to.ofOneWarp())
+        return exchange(value, *part, *partTo, /*inWarp=*/true);
+  return exchange(value, from, to, /*inWarp=*/false);
 }
 
 /// A flexible value in `layout`.
@@ -336,11 +248,30 @@ Value Distributor::get(Value vector, const LinearLayout &layout) {
           "expects constants of one value in a GPU kernel");
     return value;
   }
+  if (tiles.contains(vector))
+    return readTile(vector, layout);
   Operation *op = vector.getDefiningOp();
+  if (auto row = dyn_cast_or_null<vector::ExtractOp>(op))
+    return readRow(row, layout);
   if (auto cast = dyn_cast_or_null<vector::TransposeOp>(op))
     return get(cast.getVector(), sourceLayout(cast, layout));
   if (auto cast = dyn_cast_or_null<vector::ShapeCastOp>(op))
     return get(cast.getSource(), sourceLayout(cast, layout));
+  if (auto part = dyn_cast_or_null<vector::ExtractStridedSliceOp>(op)) {
+    LinearLayout whole = sourceLayout(part, layout);
+    Value source = get(part.getSource(), whole);
+    if (!source)
+      return Value();
+    Values elements = split(source), own;
+    for (int64_t reg = 0; reg < layout.getRegisters(); ++reg) {
+      Coordinates place = layout.ofRegister(reg);
+      for (auto [coordinate, offset] :
+           llvm::zip(place, part.getOffsets().getAsValueRange<IntegerAttr>()))
+        coordinate ^= offset.getSExtValue();
+      own.push_back(elements[*whole.findRegister(place)]);
+    }
+    return join(own);
+  }
   return convert(registers.lookup(vector), layouts.of(vector), layout);
 }
 
@@ -471,6 +402,12 @@ LogicalResult Distributor::distributeChoice(scf::IfOp choice) {
   return success();
 }
 
+bool Distributor::isRowOfTile(Operation *op) {
+  auto row = dyn_cast<vector::ExtractOp>(op);
+  return row && row.getDynamicPosition().size() == 1 &&
+         tiles.contains(row.getSource());
+}
+
 LogicalResult Distributor::distribute(Operation *op) {
   loc = op->getLoc();
   if (auto read = dyn_cast<vector::TransferReadOp>(op))
@@ -487,6 +424,22 @@ LogicalResult Distributor::distribute(Operation *op) {
     return distributeLoop(loop);
   if (auto choice = dyn_cast<scf::IfOp>(op))
     return distributeChoice(choice);
+  if (auto make = dyn_cast<block::RingOp>(op))
+    return makeRing(make);
+  if (auto split = dyn_cast<block::SpecializeOp>(op))
+    return specialize(split);
+  if (auto acquire = dyn_cast<block::AcquireOp>(op))
+    return this->acquire(acquire);
+  if (auto copy = dyn_cast<block::CopyOp>(op))
+    return this->copy(copy);
+  if (auto take = dyn_cast<block::TakeOp>(op))
+    return this->take(take);
+  if (auto release = dyn_cast<block::ReleaseOp>(op))
+    return this->release(release);
+  if (auto product = dyn_cast<block::MultiplyOp>(op))
+    return start(product);
+  if (auto wait = dyn_cast<block::WaitOp>(op))
+    return this->wait(wait);
   if (auto extract = dyn_cast<vector::ExtractOp>(op);
       extract && extract.getSourceVectorType().getNumElements() == 1 &&
       !isa<VectorType>(extract.getType())) {
@@ -505,7 +458,9 @@ LogicalResult Distributor::distribute(Operation *op) {
   // Made where they are used.
   if (op->getNumResults() == 1 &&
       (BlockLayouts::isFlexible(op->getResult(0)) ||
-       isa<vector::TransposeOp, vector::ShapeCastOp>(op)))
+       isa<vector::TransposeOp, vector::ShapeCastOp,
+           vector::ExtractStridedSliceOp>(op) ||
+       isRowOfTile(op)))
     return success();
   if (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1)
     return distributeElementwise(op);
@@ -516,6 +471,7 @@ LogicalResult Distributor::distribute(Operation *op) {
 }
 
 LogicalResult Distributor::distributeBlock(Block *block) {
+  forgetScratch();
   SmallVector<Operation *> ops =
       llvm::map_to_vector(*block, [](Operation &op) { return &op; });
   for (Operation *op : ops) {
@@ -523,6 +479,7 @@ LogicalResult Distributor::distributeBlock(Block *block) {
     if (failed(distribute(op)))
       return failure();
   }
+  forgetScratch();
   return success();
 }
 
@@ -539,13 +496,18 @@ LogicalResult Distributor::run() {
   // What a thread is, once.
   b.setInsertionPointToStart(&entry);
   Type i32 = b.getI32Type();
-  Value thread = NVVM::ThreadIdXOp::create(b, loc, i32);
+  thread = NVVM::ThreadIdXOp::create(b, loc, i32);
   Value bits = arith::ConstantIntOp::create(b, loc, 5, 32);
   Value mask = arith::ConstantIntOp::create(b, loc, 31, 32);
   lane = arith::IndexCastUIOp::create(
       b, loc, b.getIndexType(), arith::AndIOp::create(b, loc, thread, mask));
-  warp = arith::IndexCastUIOp::create(
-      b, loc, b.getIndexType(), arith::ShRUIOp::create(b, loc, thread, bits));
+  // From the first lane: the same in a warp, and known to be.
+  Value number = NVVM::ShflOp::create(
+      b, loc, i32, arith::ConstantIntOp::create(b, loc, -1, 32),
+      arith::ShRUIOp::create(b, loc, thread, bits),
+      arith::ConstantIntOp::create(b, loc, 0, 32), mask, NVVM::ShflKind::idx,
+      UnitAttr());
+  warp = arith::IndexCastUIOp::create(b, loc, b.getIndexType(), number);
   SmallVector<Operation *> ops;
   for (Operation &op : llvm::make_range(
            std::next(Block::iterator(warp.getDefiningOp())), entry.end()))
@@ -558,13 +520,15 @@ LogicalResult Distributor::run() {
   // The vectors of the block are used by one another only.
   for (Operation *op : llvm::reverse(old))
     op->erase();
-  return success();
+  for (auto op : llvm::make_early_inc_range(entry.getOps<block::RingOp>()))
+    op.erase();
+  return placeShared();
 }
 
 /// Whether `value` is computed element by element from a product of matrices.
 static bool comesFromProduct(Value value) {
   Operation *op = value.getDefiningOp();
-  if (!op || isa<vector::ContractionOp>(op))
+  if (!op || isa<vector::ContractionOp, block::MultiplyOp>(op))
     return op;
   return OpTrait::hasElementwiseMappableTraits(op) &&
          llvm::any_of(op->getOperands(), comesFromProduct);
@@ -593,7 +557,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     LLVM::GlobalOp::create(b, getOperation().getLoc(),
                            LLVM::LLVMArrayType::get(b.getI8Type(), 0),
                            /*isConstant=*/false, LLVM::Linkage::External,
-                           sharedSymbol, /*value=*/Attribute(),
+                           sharedMemorySymbol, /*value=*/Attribute(),
                            /*alignment=*/1024, /*addrSpace=*/3);
     LLVM::GlobalOp::create(b, getOperation().getLoc(), b.getI32Type(),
                            /*isConstant=*/false, LLVM::Linkage::External,
@@ -608,13 +572,15 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // The largest vector decides how many threads there are, the narrowest
     // type in memory how many neighbours fill 16 bytes.
     int64_t largest = 1, narrowest = 16, product = 0, reducedRows = 0;
+    bool hasRing = false;
     kernel.walk([&](Operation *op) {
       if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op))
         reducedRows = std::max(reducedRows, reducedProductRows(reduction));
-      if (auto contraction = dyn_cast<vector::ContractionOp>(op))
+      if (isa<vector::ContractionOp, block::MultiplyOp>(op))
         product = std::max(
             product,
-            cast<VectorType>(contraction.getResultType()).getNumElements());
+            cast<VectorType>(op->getResult(0).getType()).getNumElements());
+      hasRing |= isa<block::RingOp>(op);
       for (Value value : op->getResults())
         if (auto type = dyn_cast<VectorType>(value.getType()))
           largest = std::max(largest, type.getNumElements());
@@ -627,8 +593,11 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     int64_t warps = std::clamp<int64_t>(
         largest / (LinearLayout::lanes * elementsPerThread), 1, maxWarps);
     // Sums of a product stay in registers: more of them read each operand from
-    // shared memory less often.
-    if (product)
+    // shared memory less often. Beside warps that copy, two groups of warps
+    // have most of the registers.
+    if (product && hasRing)
+      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
+    else if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     // Warps take 16 rows each; side by side along rows that are reduced they
     // would meet in shared memory.
@@ -637,12 +606,12 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
         product <= most * LinearLayout::lanes * Distributor::mostSums)
       warps = std::min(warps, most);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
-    Distributor distributor(kernel, layouts);
+    Distributor distributor(kernel, layouts, sharedBytes);
     if (failed(distributor.run()))
       return failure();
     OpBuilder b(kernel);
     kernel->setAttr("gate.threads",
-                    b.getI64IntegerAttr(warps * LinearLayout::lanes));
+                    b.getI64IntegerAttr(distributor.getThreads()));
     // Sums of products want all registers; other kernels many blocks.
     if (product)
       kernel->setAttr("gate.one_block", b.getUnitAttr());

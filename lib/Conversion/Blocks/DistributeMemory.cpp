@@ -224,27 +224,81 @@ LogicalResult Distributor::read(vector::TransferReadOp op) {
   return success();
 }
 
+/// Bytes of shared memory that a tile may take on its way to the order of
+/// memory: larger ones go in parts.
+static constexpr int64_t mostPassingBytes = 32768;
+/// Bytes of memory that should lie side by side for one instruction of a warp.
+static constexpr int64_t leastRowBytes = 64;
+
 LogicalResult Distributor::write(vector::TransferWriteOp op) {
-  LinearLayout layout = layouts.of(op.getVector());
+  if (op.getMask())
+    return op.emitError("expects an access without a mask");
+  Value vector = op.getVector();
+  LinearLayout layout = layouts.of(vector);
+  Value value = get(vector, layout);
+  if (!value)
+    return failure();
+  return writePart(op, value, layout, Coordinates(layout.getRank(), 0));
+}
+
+LogicalResult Distributor::writePart(vector::TransferWriteOp op, Value value,
+                                     LinearLayout from,
+                                     const Coordinates &offset) {
   // In the order of memory, wherever the value comes from.
-  if (layout.getContiguous(layout.getRank() ? layout.getRank() - 1 : 0) <
-      layouts.ofMemory(layout.getShape())
-          .getContiguous(layout.getRank() ? layout.getRank() - 1 : 0))
-    layout = layouts.ofMemory(layout.getShape());
+  LinearLayout layout = from;
+  unsigned last = layout.getRank() ? layout.getRank() - 1 : 0;
+  LinearLayout inMemory = layouts.ofMemory(layout.getShape());
+  Type element = cast<MemRefType>(op.getBase().getType()).getElementType();
+  int64_t bytes = element.isIndex() ? 8
+                                    : llvm::divideCeil(
+                                          element.getIntOrFloatBitWidth(), 8);
+  if (layout.getContiguous(last) < inMemory.getContiguous(last)) {
+    layout = inMemory;
+    // A warp's own rows, if they are long enough: no warp waits for another.
+    std::optional<LinearLayout> own = from.ofOneWarp();
+    if (own && own->getShape()[last] * bytes >= leastRowBytes)
+      layout = LinearLayout::blocked(own->getShape(),
+                                     inMemory.getContiguous(last), 1)
+                   .acrossWarpsOf(from);
+  }
+  int64_t count = 1;
+  for (int64_t size : layout.getShape())
+    count *= size;
+  if (layout != from && !registerOrder(from, layout) &&
+      count * bytes > mostPassingBytes)
+    for (unsigned dim = layout.getRank(); dim-- > 0;) {
+      std::optional<LinearLayout> half = from.halve(dim);
+      if (!half)
+        continue;
+      Values all = split(value);
+      for (int64_t part : {0, 1}) {
+        Coordinates start(layout.getRank(), 0), shifted = offset;
+        start[dim] = part * half->getShape()[dim];
+        shifted[dim] += start[dim];
+        Values own;
+        for (int64_t reg = 0; reg < half->getRegisters(); ++reg) {
+          Coordinates place = half->ofRegister(reg);
+          place[dim] ^= start[dim];
+          own.push_back(all[*from.findRegister(place)]);
+        }
+        if (failed(writePart(op, join(own), *half, shifted)))
+          return failure();
+      }
+      return success();
+    }
   FailureOr<Access> access =
       analyse(cast<VectorTransferOpInterface>(op.getOperation()), layout);
   if (failed(access))
     return failure();
-  if (op.getMask())
-    return op.emitError("expects an access without a mask");
-  Value value = get(op.getVector(), layout);
-  if (!value)
-    return failure();
+  value = convert(value, from, layout);
   if (access->isEmpty)
     return success();
   Values thread = threadCoordinates(layout);
+  for (auto [coordinate, start] : llvm::zip(thread, offset))
+    if (start)
+      coordinate = arith::AddIOp::create(
+          b, loc, coordinate, arith::ConstantIndexOp::create(b, loc, start));
   int64_t width = access->width;
-  Type element = cast<MemRefType>(op.getBase().getType()).getElementType();
   Value owner = isOwner(layout);
   for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
     Values indices;
@@ -264,14 +318,10 @@ LogicalResult Distributor::write(vector::TransferWriteOp op) {
       chunk = vector::ExtractStridedSliceOp::create(
           b, loc, value, ArrayRef<int64_t>{reg}, ArrayRef<int64_t>{width},
           ArrayRef<int64_t>{1});
-    int64_t alignment =
-        element.isIndex()
-            ? 8
-            : width * llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
     auto store = [&](OpBuilder &builder, Location where) {
       vector::StoreOp::create(builder, where, chunk, op.getBase(), indices,
                               /*nontemporal=*/false,
-                              llvm::MaybeAlign(alignment));
+                              llvm::MaybeAlign(width * bytes));
     };
     if (!inside) {
       store(b, loc);

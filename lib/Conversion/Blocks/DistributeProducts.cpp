@@ -63,16 +63,18 @@ std::array<Distributor::Values, 3> Distributor::splitWide(Value registers) {
 
 LogicalResult Distributor::multiply(vector::ContractionOp op) {
   int64_t held = layouts.ofProduct(op).getRegisters();
-  if (held > mostSums)
+  int64_t most = amongConsumers ? 2 * mostSums : mostSums;
+  if (held > most)
     return op.emitError("expects a product whose results fit in registers, at "
                         "most ")
-           << mostSums << " a thread, got " << held << " of a result of "
+           << most << " a thread, got " << held << " of a result of "
            << op.getResultType() << "; a GPU has room for states of 128 by 128";
+  ProductShape shape = ProductShape::of(op);
   if (layouts.hasWarpgroups())
     if (std::optional<WarpgroupLayouts> groups =
-            warpgroupLayouts(op, layouts.getWarps()))
-      return multiplyInGroups(op, *groups);
-  ProductLayouts at = productLayouts(op, layouts.getWarps());
+            warpgroupLayouts(shape, layouts.getWarps()))
+      return multiplyInGroups(op, shape, *groups, /*isWaitedFor=*/true);
+  ProductLayouts at = productLayouts(shape, layouts.getWarps());
   Value left = get(op.getLhs(), at.left), right = get(op.getRhs(), at.right),
         acc = get(op.getAcc(), at.result);
   if (!left || !right || !acc)

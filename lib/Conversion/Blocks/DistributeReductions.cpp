@@ -117,8 +117,9 @@ LogicalResult Distributor::reduce(vector::MultiDimReductionOp op) {
       return op.emitError("expects elements of whole bytes in a reduction over "
                           "warps, got ")
              << element;
-    reserveShared(count * sharers *
-                  llvm::divideCeil(element.getIntOrFloatBitWidth(), 8));
+    int64_t bytes = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+    unsigned place = takeScratch(count * sharers * bytes);
+    int64_t start = scratch[place].offset / bytes;
     // The number of this warp among those that share a result.
     Value own = arith::ConstantIndexOp::create(b, loc, 0);
     for (auto [position, bit] : llvm::enumerate(warpBits)) {
@@ -139,6 +140,8 @@ LogicalResult Distributor::reduce(vector::MultiDimReductionOp op) {
             b, loc, arith::MulIOp::create(b, loc, index, size),
             coordinate(to, thread, reg, dim));
       }
+      index = arith::AddIOp::create(
+          b, loc, index, arith::ConstantIndexOp::create(b, loc, start));
       return index;
     };
     for (auto [reg, part] : llvm::enumerate(parts))
@@ -161,7 +164,7 @@ LogicalResult Distributor::reduce(vector::MultiDimReductionOp op) {
       }
       part = all.front();
     }
-    barrier();
+    giveBack(place);
   }
   // What it adds to.
   if (!isa<VectorType>(op.getType())) {

@@ -19,35 +19,69 @@
 using namespace mlir;
 using namespace gate;
 
-/// Every matrix starts where the pattern of a swizzle does.
-static constexpr int64_t stageAlignment = 1024;
 static constexpr int64_t elementBytes = 2;
 
-FailureOr<Distributor::Staged> Distributor::stage(Value matrix,
-                                                  int64_t offset) {
-  auto type = cast<VectorType>(matrix.getType());
-  LinearLayout layout = BlockLayouts::isFlexible(matrix)
-                            ? layouts.ofMemory(type.getShape())
-                            : layouts.of(matrix);
-  Value value = get(matrix, layout);
-  if (!value)
-    return failure();
-  Staged staged;
-  staged.offset = offset;
-  staged.alongDepth = layout.getContiguous(1) >= layout.getContiguous(0) ||
-                      type.getDimSize(0) % 64 != 0;
-  unsigned inner = staged.alongDepth ? 1 : 0, outer = 1 - inner;
-  int64_t width = type.getDimSize(inner) * elementBytes;
-  staged.span = std::min<int64_t>(width, 128);
-  staged.block = type.getDimSize(outer) * staged.span;
-  staged.bytes = type.getNumElements() * elementBytes;
-  reserveShared(offset + staged.bytes);
-
-  int64_t spanElements = staged.span / elementBytes;
-  int64_t piece = 16 / elementBytes;
+FailureOr<Distributor::Staged>
+Distributor::stage(Value matrix, std::optional<unsigned> &place) {
+  auto addressOf = [&](Value index) -> Value {
+    return LLVM::PtrToIntOp::create(b, loc, b.getI64Type(),
+                                    sharedAddress(index, b.getI8Type()));
+  };
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantIndexOp::create(b, loc, n);
   };
+  // A tile of a ring is where it should be.
+  if (std::optional<std::pair<RingTile, bool>> found = findTile(matrix)) {
+    auto [tile, transposed] = *found;
+    return Staged{addressOf(tile.start), 0, !transposed, tile.span, tile.block};
+  }
+  Value base = matrix;
+  bool transposed = false;
+  while (auto transpose = base.getDefiningOp<vector::TransposeOp>()) {
+    base = transpose.getVector();
+    transposed = !transposed;
+  }
+  auto type = cast<VectorType>(base.getType());
+  unsigned rows = transposed ? 1 : 0, depth = 1 - rows;
+  // Along rows (columns of the right side) in whole blocks of 64 only.
+  bool mayLieAlongRows = type.getDimSize(rows) % 64 == 0;
+  auto describe = [&](unsigned inner, unsigned part) {
+    int64_t width = type.getDimSize(inner) * elementBytes;
+    Staged staged;
+    staged.start = addressOf(number(scratch[part].offset));
+    staged.bytes = type.getNumElements() * elementBytes;
+    staged.alongDepth = inner == depth;
+    staged.span = std::min<int64_t>(width, 128);
+    staged.block = type.getDimSize(1 - inner) * staged.span;
+    return staged;
+  };
+  if (auto known = staged.find(base); known != staged.end()) {
+    const KeptMatrix &kept = known->second;
+    if (!scratch[kept.place].isGone &&
+        (kept.inner == depth || mayLieAlongRows)) {
+      place = kept.place;
+      scratch[kept.place].isTaken = true;
+      return describe(kept.inner, kept.place);
+    }
+  }
+  LinearLayout layout = BlockLayouts::isFlexible(base)
+                            ? layouts.ofMemory(type.getShape())
+                            : layouts.of(base);
+  Value value = get(base, layout);
+  if (!value)
+    return failure();
+  unsigned inner = layout.getContiguous(depth) >= layout.getContiguous(rows) ||
+                           !mayLieAlongRows
+                       ? depth
+                       : rows;
+  unsigned outer = 1 - inner;
+  place = takeScratch(type.getNumElements() * elementBytes);
+  scratch[*place].isKept = true;
+  staged[base] = {*place, inner};
+  Staged result = describe(inner, *place);
+
+  int64_t spanElements = result.span / elementBytes;
+  int64_t piece = 16 / elementBytes;
   int64_t chunk = std::min(layout.getContiguous(inner), piece);
   Values thread = threadCoordinates(layout);
   Values elements = split(value);
@@ -57,25 +91,32 @@ FailureOr<Distributor::Staged> Distributor::stage(Value matrix,
     // The block, the row in it, and the place in the row: pieces of 16 bytes
     // change places with the row number.
     Value block = arith::DivUIOp::create(b, loc, i, number(spanElements));
-    Value place = arith::RemUIOp::create(b, loc, i, number(spanElements));
-    int64_t turns = staged.span / 16;
+    Value column = arith::RemUIOp::create(b, loc, i, number(spanElements));
+    int64_t turns = result.span / 16;
     Value turn = arith::DivUIOp::create(b, loc, o, number(8 / turns));
     turn = arith::RemUIOp::create(b, loc, turn, number(turns));
     turn = arith::MulIOp::create(b, loc, turn, number(piece));
-    place = arith::XOrIOp::create(b, loc, place, turn);
+    column = arith::XOrIOp::create(b, loc, column, turn);
     Value index = arith::AddIOp::create(
         b, loc,
         arith::MulIOp::create(b, loc, block,
-                              number(staged.block / elementBytes)),
+                              number(result.block / elementBytes)),
         arith::MulIOp::create(b, loc, o, number(spanElements)));
-    index = arith::AddIOp::create(b, loc, index, place);
-    index = arith::AddIOp::create(b, loc, index, number(offset / elementBytes));
+    index = arith::AddIOp::create(b, loc, index, column);
+    index = arith::AddIOp::create(
+        b, loc, index, number(scratch[*place].offset / elementBytes));
     Values part(elements.begin() + reg, elements.begin() + reg + chunk);
     LLVM::StoreOp::create(b, loc, join(part),
                           sharedAddress(index, type.getElementType()),
                           static_cast<unsigned>(chunk * elementBytes));
   }
-  return staged;
+  // Tensor cores see what was written before this.
+  NVVM::FenceProxyOp::create(
+      b, loc,
+      NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
+      NVVM::SharedSpaceAttr::get(b.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
+  return result;
 }
 
 /// Bytes from the start of a staged matrix to a row that begins a group of 8
@@ -89,16 +130,12 @@ int64_t Distributor::Staged::bytesTo(int64_t row, int64_t depth) const {
 
 Value Distributor::descriptor(const Staged &matrix, Value groupBytes,
                               int64_t row, int64_t depth) {
-  Type i64 = b.getI64Type();
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(n));
   };
-  Value bytes = arith::AddIOp::create(
-      b, loc, groupBytes, number(matrix.offset + matrix.bytesTo(row, depth)));
-  Value base =
-      sharedAddress(arith::ConstantIndexOp::create(b, loc, 0), b.getI8Type());
-  Value address = LLVM::PtrToIntOp::create(b, loc, i64, base);
-  address = arith::AddIOp::create(b, loc, address, bytes);
+  Value bytes = arith::AddIOp::create(b, loc, groupBytes,
+                                      number(matrix.bytesTo(row, depth)));
+  Value address = arith::AddIOp::create(b, loc, matrix.start, bytes);
   address = arith::ShRUIOp::create(b, loc, address, number(4));
   address = arith::AndIOp::create(b, loc, address, number(0x3fff));
   int64_t swizzle = matrix.span == 128 ? 1 : matrix.span == 64 ? 2 : 3;
@@ -117,37 +154,73 @@ static std::string operandList(int64_t first, int64_t count) {
   return text + "}";
 }
 
-LogicalResult Distributor::multiplyInGroups(vector::ContractionOp op,
-                                            const WarpgroupLayouts &at) {
-  Value acc = get(op.getAcc(), at.result);
+Value Distributor::assemble(Type type, const Values &operands, StringRef text,
+                            StringRef constraints) {
+  auto op = LLVM::InlineAsmOp::create(
+      b, loc, type ? TypeRange(type) : TypeRange(), operands,
+      b.getStringAttr(text), b.getStringAttr(constraints), b.getUnitAttr(),
+      UnitAttr(),
+      LLVM::TailCallKindAttr::get(b.getContext(), LLVM::TailCallKind::None),
+      LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
+      ArrayAttr());
+  return type ? op.getResult(0) : Value();
+}
+
+void Distributor::passThrough(Values &registers, StringRef letter,
+                              StringRef text) {
+  SmallVector<Type> all(ValueRange(registers).getTypes());
+  std::string constraints;
+  for (size_t i = 0; i < all.size(); ++i)
+    constraints += (i ? ",=" : "=") + letter.str();
+  for (size_t i = 0; i < all.size(); ++i)
+    constraints += "," + std::to_string(i);
+  Value result = assemble(
+      all.size() == 1 ? all.front()
+                      : LLVM::LLVMStructType::getLiteral(b.getContext(), all),
+      registers, text, constraints);
+  if (all.size() == 1) {
+    registers.front() = result;
+    return;
+  }
+  for (auto [position, value] : llvm::enumerate(registers))
+    value = LLVM::ExtractValueOp::create(b, loc, result, position);
+}
+
+LogicalResult Distributor::multiplyInGroups(Operation *op, ProductShape shape,
+                                            const WarpgroupLayouts &at,
+                                            bool isWaitedFor) {
+  Value leftMatrix = op->getOperand(0), rightMatrix = op->getOperand(1);
+  Value acc = get(op->getOperand(2), at.result);
   if (!acc)
     return failure();
-  Type element = op.getLhsType().getElementType();
-  int64_t depth = op.getLhsType().getDimSize(1);
+  Type element = shape.left.getElementType();
+  int64_t depth = shape.left.getDimSize(1);
   // The left matrix from registers where every thread has its fragment.
   Value leftRegisters;
-  if (!BlockLayouts::isFlexible(op.getLhs()) &&
-      registerOrder(layouts.of(op.getLhs()), at.left))
-    leftRegisters = get(op.getLhs(), at.left);
+  if (!BlockLayouts::isFlexible(leftMatrix) && !findTile(leftMatrix) &&
+      registerOrder(layouts.of(leftMatrix), at.left))
+    leftRegisters = get(leftMatrix, at.left);
   Staged left, right;
-  int64_t offset = 0;
+  std::optional<unsigned> leftPlace, rightPlace;
   if (!leftRegisters) {
-    FailureOr<Staged> staged = stage(op.getLhs(), offset);
+    FailureOr<Staged> staged = stage(leftMatrix, leftPlace);
     if (failed(staged))
       return failure();
     left = *staged;
-    offset = llvm::alignTo(left.bytes, stageAlignment);
   }
-  FailureOr<Staged> staged = stage(op.getRhs(), offset);
-  if (failed(staged))
+  FailureOr<Staged> rightStaged = stage(rightMatrix, rightPlace);
+  if (failed(rightStaged))
     return failure();
-  right = *staged;
-  NVVM::FenceProxyOp::create(
-      b, loc,
-      NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
-      NVVM::SharedSpaceAttr::get(b.getContext(),
-                                 NVVM::SharedSpace::shared_cta));
-  barrier();
+  right = *rightStaged;
+  if (!isWaitedFor && (leftPlace || rightPlace || leftRegisters))
+    return op->emitError("expects operands in shared memory for a product that "
+                         "is still running");
+  // What no barrier has come after yet.
+  bool isFresh = false;
+  for (std::optional<unsigned> place : {leftPlace, rightPlace})
+    isFresh |= place && scratch[*place].written == epoch;
+  if (isFresh)
+    barrier();
   // Registers of a block of 64 rows, and blocks of this group.
   int64_t perBlock = at.columns / 2;
   Values sums = split(acc);
@@ -179,41 +252,12 @@ LogicalResult Distributor::multiplyInGroups(vector::ContractionOp op,
   SmallVector<Type> types(perBlock, b.getF32Type());
   auto resultType = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
   Values leftWords = leftRegisters ? words(leftRegisters) : Values();
-  auto assemble = [&](Type type, const Values &operands, StringRef text,
-                      StringRef constraints) -> Value {
-    return LLVM::InlineAsmOp::create(
-               b, loc, type, operands, b.getStringAttr(text),
-               b.getStringAttr(constraints), b.getUnitAttr(), UnitAttr(),
-               LLVM::TailCallKindAttr::get(b.getContext(),
-                                           LLVM::TailCallKind::None),
-               LLVM::AsmDialectAttr::get(b.getContext(),
-                                         LLVM::AsmDialect::AD_ATT),
-               ArrayAttr())
-        .getResult(0);
-  };
-  // The fence and the wait take the registers through them: what computes them
-  // stays before, what uses them after.
-  auto passThrough = [&](Values &registers, StringRef letter, StringRef text) {
-    SmallVector<Type> all(ValueRange(registers).getTypes());
-    std::string constraints;
-    for (size_t i = 0; i < all.size(); ++i)
-      constraints += (i ? ",=" : "=") + letter.str();
-    for (size_t i = 0; i < all.size(); ++i)
-      constraints += "," + std::to_string(i);
-    Value result = assemble(
-        all.size() == 1 ? all.front()
-                        : LLVM::LLVMStructType::getLiteral(b.getContext(), all),
-        registers, text, constraints);
-    if (all.size() == 1) {
-      registers.front() = result;
-      return;
-    }
-    for (auto [position, value] : llvm::enumerate(registers))
-      value = LLVM::ExtractValueOp::create(b, loc, result, position);
-  };
   if (leftRegisters)
     passThrough(leftWords, "r", "");
-  passThrough(sums, "f", "wgmma.fence.sync.aligned;");
+  if (isWaitedFor)
+    passThrough(sums, "f", "wgmma.fence.sync.aligned;");
+  else
+    NVVM::WgmmaFenceAlignedOp::create(b, loc);
   std::string kind = element.isBF16() ? "bf16" : "f16";
   // How far rows of registers of the result are apart in a block of rows.
   auto rowOfBlock = [&](int64_t block) {
@@ -259,8 +303,35 @@ LogicalResult Distributor::multiplyInGroups(vector::ContractionOp op,
     std::copy(own.begin(), own.end(), sums.begin() + block * perBlock);
   }
   NVVM::WgmmaGroupSyncAlignedOp::create(b, loc);
-  passThrough(sums, "f", "wgmma.wait_group.sync.aligned 0;");
-  barrier();
+  if (isWaitedFor)
+    passThrough(sums, "f", "wgmma.wait_group.sync.aligned 0;");
+  for (std::optional<unsigned> place : {leftPlace, rightPlace})
+    if (place)
+      giveBack(*place);
+  set(op->getResult(0), join(sums));
+  return success();
+}
+
+LogicalResult Distributor::start(block::MultiplyOp op) {
+  ProductShape shape = ProductShape::of(op);
+  std::optional<WarpgroupLayouts> at =
+      layouts.hasWarpgroups() ? warpgroupLayouts(shape, layouts.getWarps())
+                              : std::nullopt;
+  if (!at)
+    return op.emitError("expects a product that groups of four warps take");
+  return multiplyInGroups(op, shape, *at, /*isWaitedFor=*/false);
+}
+
+LogicalResult Distributor::wait(block::WaitOp op) {
+  std::string text = "wgmma.wait_group.sync.aligned " +
+                     std::to_string(op.getPending()) + ";";
+  if (!op.getValue()) {
+    assemble(Type(), {}, text, "");
+    op.erase();
+    return success();
+  }
+  Values sums = split(get(op.getValue(), layouts.of(op.getValue())));
+  passThrough(sums, "f", text);
   set(op.getResult(), join(sums));
   return success();
 }

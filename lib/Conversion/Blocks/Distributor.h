@@ -10,28 +10,41 @@
 
 #include "BlockLayouts.h"
 
+#include "Block/IR/Block.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace gate {
 
+/// Dynamic shared memory, one symbol for all kernels.
+inline constexpr llvm::StringLiteral sharedMemorySymbol = "gate_dynamic_shared";
+/// Bytes of the two barriers of a slot of a ring.
+inline constexpr int64_t slotBarrierBytes = 16;
+
 /// Rewrites one kernel: every vector becomes the registers of one thread, a
 /// vector of one dim in the order of its layout.
 class Distributor {
 public:
-  Distributor(mlir::func::FuncOp kernel, BlockLayouts &layouts)
+  /// `mostShared`: bytes of shared memory that a block may have.
+  Distributor(mlir::func::FuncOp kernel, BlockLayouts &layouts,
+              int64_t mostShared)
       : kernel(kernel), layouts(layouts), b(kernel.getContext()),
-        loc(kernel.getLoc()) {}
+        loc(kernel.getLoc()), mostShared(mostShared) {}
 
   /// Sums of a product that a thread can hold beside what a kernel needs
-  /// otherwise.
+  /// otherwise: twice as many where others copy.
   static constexpr int64_t mostSums = 64;
 
   mlir::LogicalResult run();
   /// Bytes of shared memory that the kernel needs.
   int64_t getSharedBytes() const { return sharedBytes; }
+  /// Threads of a block: those that vectors are distributed over, and those
+  /// that copy.
+  int64_t getThreads() const;
 
 private:
   using Value = mlir::Value;
@@ -49,6 +62,8 @@ private:
   Value make(Value vector, const LinearLayout &layout);
   Value convert(Value registers, const LinearLayout &from,
                 const LinearLayout &to);
+  Value exchange(Value registers, const LinearLayout &from,
+                 const LinearLayout &to, bool inWarp);
   void set(Value vector, Value registers);
   Value splat(Value scalar, const LinearLayout &layout);
   Values split(Value registers);
@@ -65,15 +80,34 @@ private:
   /// True in one thread of those that hold copies; null where none do.
   Value isOwner(const LinearLayout &layout);
 
-  // Shared memory: one buffer, used in turns.
+  // DistributeShared.cpp
   void barrier();
   /// The address of element `index` in the kernel's buffer.
   Value sharedAddress(Value index, mlir::Type element);
-  void reserveShared(int64_t bytes);
+  /// A part of shared memory that values pass through.
+  struct Scratch {
+    int64_t offset = 0, bytes = 0;
+    /// How many barriers there were at its last use and when it was written.
+    int64_t lastUse = 0, written = 0;
+    /// In use by the op at hand; what is there may be asked for again; it has
+    /// been written over.
+    bool isTaken = false, isKept = false, isGone = false;
+  };
+  /// A part to write to, until giveBack().
+  unsigned takeScratch(int64_t bytes);
+  std::optional<int64_t> findScratch(int64_t bytes, int64_t most,
+                                     bool evenIfKept);
+  void giveBack(unsigned place);
+  /// At the start and the end of blocks: what is in memory is not known, and
+  /// others may still be reading it.
+  void forgetScratch();
 
   // DistributeMemory.cpp
   mlir::LogicalResult read(mlir::vector::TransferReadOp op);
   mlir::LogicalResult write(mlir::vector::TransferWriteOp op);
+  /// Writes a part of the vector that begins at `offset`.
+  mlir::LogicalResult writePart(mlir::vector::TransferWriteOp op, Value value,
+                                LinearLayout from, const Coordinates &offset);
   mlir::LogicalResult gather(mlir::vector::GatherOp op);
   void reportUnless(Value condition);
   /// How a tile in memory is accessed.
@@ -101,24 +135,75 @@ private:
   mlir::LogicalResult multiply(mlir::vector::ContractionOp op);
   Values words(Value registers);
   // DistributeWarpgroups.cpp
-  mlir::LogicalResult multiplyInGroups(mlir::vector::ContractionOp op,
-                                       const WarpgroupLayouts &at);
+  /// The matrices are the first operands, what is added to is the third.
+  mlir::LogicalResult multiplyInGroups(mlir::Operation *op, ProductShape shape,
+                                       const WarpgroupLayouts &at,
+                                       bool isWaitedFor);
+  mlir::LogicalResult start(block::MultiplyOp op);
+  /// Inline assembly; no type: no result.
+  Value assemble(mlir::Type type, const Values &operands, llvm::StringRef text,
+                 llvm::StringRef constraints);
+  /// An instruction that takes the registers through it: what computes them
+  /// stays before, what uses them after.
+  void passThrough(Values &registers, llvm::StringRef letter,
+                   llvm::StringRef text);
   /// A matrix in shared memory as wgmma reads it.
   struct Staged {
-    /// Bytes from the start of shared memory, and all bytes.
-    int64_t offset = 0, bytes = 0;
+    /// Its address in shared memory, an i64, and its bytes.
+    Value start;
+    int64_t bytes = 0;
     /// Whether the depth is contiguous, or rows (columns of the right side).
     bool alongDepth = true;
     /// Bytes of one contiguous row of a block, and bytes between blocks.
     int64_t span = 128, block = 0;
     int64_t bytesTo(int64_t row, int64_t depth) const;
   };
-  mlir::FailureOr<Staged> stage(Value matrix, int64_t offset);
+  /// A matrix that was put into a part of shared memory, along its dim `inner`.
+  struct KeptMatrix {
+    unsigned place = 0, inner = 1;
+  };
+  /// Puts a matrix there, if it is not there yet; `place` is then the part that
+  /// it is in, nothing for a tile of a ring.
+  mlir::FailureOr<Staged> stage(Value matrix, std::optional<unsigned> &place);
   /// The descriptor of a part of a staged matrix, from where this group of
   /// warps begins (in bytes) and further `row` rows and `depth` on.
   Value descriptor(const Staged &matrix, Value groupBytes, int64_t row,
                    int64_t depth);
   std::array<Values, 3> splitWide(Value registers);
+
+  // DistributeRings.cpp
+  /// A tile of a ring, in blocks of rows of up to 128 bytes, swizzled in pieces
+  /// of 16.
+  struct RingTile {
+    /// Bytes from the start of shared memory, an index.
+    Value start;
+    int64_t span, block;
+  };
+  mlir::LogicalResult makeRing(block::RingOp op);
+  mlir::LogicalResult specialize(block::SpecializeOp op);
+  mlir::LogicalResult acquire(block::AcquireOp op);
+  mlir::LogicalResult copy(block::CopyOp op);
+  mlir::LogicalResult take(block::TakeOp op);
+  mlir::LogicalResult release(block::ReleaseOp op);
+  mlir::LogicalResult wait(block::WaitOp op);
+  /// Where the parts of shared memory are and how many stages there is room
+  /// for, once all else is known.
+  mlir::LogicalResult placeShared();
+  /// Bytes from the start of shared memory to the slot of a step.
+  Value slotStart(Value step);
+  /// The barriers of a slot: filled by copies, emptied by consumers.
+  Value barrierOf(Value step, bool full);
+  /// Which time the slot is used, even or odd.
+  Value parityOf(Value step);
+  Value readTile(Value tile, const LinearLayout &layout);
+  bool isRowOfTile(mlir::Operation *op);
+  Value readRow(mlir::vector::ExtractOp op, const LinearLayout &layout);
+  /// Where an element of a tile is, in bytes of one element.
+  Value tileAddress(const RingTile &at, int64_t bytes, Value row, Value column);
+  /// The tile of a ring that a matrix is, if any, and whether transposed.
+  std::optional<std::pair<RingTile, bool>> findTile(Value matrix);
+  int64_t addTensorMap(block::CopyOp op, int64_t span);
+  std::optional<int64_t> parameterOf(Value value);
 
   mlir::func::FuncOp kernel;
   BlockLayouts &layouts;
@@ -126,9 +211,40 @@ private:
   mlir::Location loc;
   /// Registers by vector; a value that is not flexible has one layout.
   llvm::DenseMap<Value, Value> registers;
-  Value lane, warp;
-  int64_t sharedBytes = 0;
+  Value thread, lane, warp;
+  int64_t sharedBytes = 0, mostShared;
+  /// The ring, with constants that placeShared() sets: where slots and barriers
+  /// begin, and the number of stages.
+  block::RingType ring;
+  llvm::SmallVector<int64_t> tileOffsets;
+  int64_t slotBytes = 0;
+  llvm::SmallVector<mlir::arith::ConstantOp> slotsStart, barriersStart, stages;
+  /// Memory of single warps: where that of all begins, and bytes of one.
+  llvm::SmallVector<mlir::arith::ConstantOp> warpsStart, warpSizes;
+  int64_t warpBytes = 0;
+  Value makeLater(llvm::SmallVectorImpl<mlir::arith::ConstantOp> &list,
+                  mlir::Type type);
+  llvm::DenseMap<Value, RingTile> tiles;
+  /// What has been read of tiles, by layout.
+  llvm::DenseMap<Value, llvm::SmallVector<std::pair<LinearLayout, Value>, 1>>
+      tilesRead;
+  /// Inside the consumers, whose barriers leave the producer out.
+  bool amongConsumers = false;
+  llvm::SmallVector<mlir::Attribute> tensorMaps;
+  llvm::SmallVector<Scratch> scratch;
+  int64_t scratchBytes = 0;
+  /// Barriers so far.
+  int64_t epoch = 0;
+  /// Matrices in shared memory, as they are before transposes.
+  llvm::DenseMap<Value, KeptMatrix> staged;
 };
+
+/// Bytes of one contiguous row of a tile in shared memory, and bytes between
+/// blocks of such rows.
+struct TileShape {
+  int64_t span, block;
+};
+TileShape sharedShape(mlir::VectorType tile);
 
 /// The registers of one layout in the order of another with the same lanes and
 /// warps; nothing where a thread lacks an element.

@@ -465,6 +465,19 @@ LogicalResult BlockVectorizer::vectorizeSlice(tensor::ExtractSliceOp op) {
       vectors[op.getResult()] = source;
       return success();
     }
+  FailureOr<Shape> result = paddedShape(op.getResult());
+  if (failed(result))
+    return failure();
+  // One row, at any place.
+  OpFoldResult first = op.getMixedOffsets().front();
+  if (isa<Value>(first) && op.hasUnitStride() && padded.getRank() == 2 &&
+      op.getStaticSizes().front() == 1 &&
+      startsAtOrigin(ArrayRef(op.getMixedOffsets()).drop_front()) &&
+      result->size() == 1 && result->front() == padded.getDimSize(1)) {
+    vectors[op.getResult()] = vector::ExtractOp::create(
+        b, op.getLoc(), source, ArrayRef<OpFoldResult>{first});
+    return success();
+  }
   for (auto [offset, size, stride, whole] :
        llvm::zip(op.getStaticOffsets(), op.getStaticSizes(),
                  op.getStaticStrides(), padded.getShape()))
@@ -475,10 +488,7 @@ LogicalResult BlockVectorizer::vectorizeSlice(tensor::ExtractSliceOp op) {
   Value part = vector::ExtractStridedSliceOp::create(
       b, op.getLoc(), source, op.getStaticOffsets(), op.getStaticSizes(),
       op.getStaticStrides());
-  FailureOr<Shape> shape = paddedShape(op.getResult());
-  if (failed(shape))
-    return failure();
-  auto type = VectorType::get(*shape, padded.getElementType());
+  auto type = VectorType::get(*result, padded.getElementType());
   if (part.getType() != type)
     part = vector::ShapeCastOp::create(b, op.getLoc(), type, part);
   vectors[op.getResult()] = part;

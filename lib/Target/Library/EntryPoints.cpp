@@ -320,11 +320,47 @@ Constant *EntryPointBuilder::addInitStateTable(size_t index) {
                           arguments, {"state"}, /*hasCode=*/false);
 }
 
+/// Entries of the arrays in a GateCudaTensorMap.
+static constexpr size_t mostMapDims = 5;
+
 /// A GateCudaModule, or null.
 Constant *EntryPointBuilder::addCudaTable() {
   if (!library.hasCuda())
     return null();
   SmallVector<Constant *> images, kernels;
+  auto addTable = [&](ArrayRef<Constant *> entries) {
+    if (entries.empty())
+      return null();
+    return addConstant(ConstantArray::get(
+        ArrayType::get(entries.front()->getType(), entries.size()), entries));
+  };
+  auto list = [&](IntegerType *type, const auto &values) -> Constant * {
+    // As many as a tensor map has dims at most.
+    SmallVector<Constant *> entries(mostMapDims, number(type, 0));
+    for (auto [position, value] : llvm::enumerate(values))
+      entries[position] = number(type, value);
+    return ConstantArray::get(ArrayType::get(type, mostMapDims), entries);
+  };
+  auto addLaunches = [&](const CudaImage &image) {
+    SmallVector<Constant *> launches;
+    for (const CudaKernel &kernel : image.kernels) {
+      SmallVector<Constant *> maps;
+      for (const CudaTensorMap &map : kernel.maps)
+        maps.push_back(ConstantStruct::getAnon(
+            {number(i32, map.base), number(i32, map.elementType),
+             number(i64, map.offset), number(i32, map.elementBytes),
+             number(i32, map.swizzle),
+             number(i32, static_cast<int64_t>(map.box.size())),
+             list(i32, map.box), list(i64, map.extents),
+             list(i64, map.sizes)}));
+      launches.push_back(ConstantStruct::getAnon(
+          {number(i32, kernel.threads), number(i32, kernel.sharedBytes),
+           number(i32, kernel.parameterCount),
+           number(i32, kernel.isPersistent),
+           number(i32, static_cast<int64_t>(maps.size())), addTable(maps)}));
+    }
+    return addTable(launches);
+  };
   for (const CudaImage &image : library.images) {
     Constant *ptx =
         addConstant(ConstantDataArray::getString(context, image.ptx), Align(1));
@@ -337,18 +373,10 @@ Constant *EntryPointBuilder::addCudaTable() {
                           Align(64));
     images.push_back(ConstantStruct::getAnon(
         {addString(image.target), number(i32, image.major),
-         number(i32, image.minor), number(i32, image.isExact), ptx, cubin}));
+         number(i32, image.minor), number(i32, image.isExact), ptx, cubin, addLaunches(image)}));
   }
-  for (const CudaKernel &kernel : library.kernels)
-    kernels.push_back(ConstantStruct::getAnon(
-        {addString(kernel.name), number(i32, kernel.threads),
-         number(i32, kernel.sharedBytes)}));
-  auto addTable = [&](ArrayRef<Constant *> entries) {
-    if (entries.empty())
-      return null();
-    return addConstant(ConstantArray::get(
-        ArrayType::get(entries.front()->getType(), entries.size()), entries));
-  };
+  for (const CudaKernel &kernel : library.images.front().kernels)
+    kernels.push_back(addString(kernel.name));
   return addConstant(ConstantStruct::getAnon(
       {number(i32, static_cast<int64_t>(images.size())),
        number(i32, static_cast<int64_t>(kernels.size())), addTable(images),

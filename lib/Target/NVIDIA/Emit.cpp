@@ -23,9 +23,47 @@
 using namespace mlir;
 using namespace gate;
 
+/// Of a tensor map (PTX ISA, section 5.5).
+static constexpr int64_t tensorMapBytes = 128, tensorMapAlignment = 64;
+
 static int64_t threadsOf(LLVM::LLVMFuncOp kernel) {
   auto threads = kernel->getAttrOfType<IntegerAttr>("gate.threads");
   return threads ? threads.getInt() : 0;
+}
+
+static int64_t numberOf(Operation *op, StringRef name) {
+  auto attribute = op->getAttrOfType<IntegerAttr>(name);
+  return attribute ? attribute.getInt() : 0;
+}
+
+static ArrayAttr mapsOf(LLVM::LLVMFuncOp kernel) {
+  auto maps = kernel->getAttrOfType<ArrayAttr>("gate.tensor_maps");
+  return maps ? maps : ArrayAttr::get(kernel.getContext(), {});
+}
+
+/// A tensor map as gate-distribute-blocks describes it, in the driver's
+/// numbers (cuda.h: CUtensorMapDataType, CUtensorMapSwizzle).
+static CudaTensorMap describeMap(DictionaryAttr map) {
+  auto number = [&](StringRef name) {
+    return map.getAs<IntegerAttr>(name).getInt();
+  };
+  auto list = [&](StringRef name) {
+    return map.getAs<DenseI64ArrayAttr>(name).asArrayRef();
+  };
+  Type element = map.getAs<TypeAttr>("element").getValue();
+  unsigned bits = element.getIntOrFloatBitWidth();
+  CudaTensorMap result;
+  result.base = static_cast<int32_t>(number("base"));
+  result.offset = number("offset");
+  result.elementBytes = static_cast<int32_t>(bits / 8);
+  // Only the size matters for a copy: unsigned integers of 8 to 64 bits.
+  result.elementType = bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : 4;
+  int64_t span = number("swizzle");
+  result.swizzle = span == 128 ? 3 : span == 64 ? 2 : span == 32 ? 1 : 0;
+  result.box.assign(list("box").begin(), list("box").end());
+  result.extents = list("extents").vec();
+  result.sizes = list("sizes").vec();
+  return result;
 }
 
 static bool isKernel(LLVM::LLVMFuncOp function) {
@@ -36,10 +74,19 @@ std::vector<CudaKernel> gate::describeKernels(ModuleOp kernels) {
   std::vector<CudaKernel> result;
   for (auto kernel : kernels.getOps<LLVM::LLVMFuncOp>())
     if (isKernel(kernel)) {
-      auto shared = kernel->getAttrOfType<IntegerAttr>("gate.shared_bytes");
-      result.push_back({kernel.getName().str(),
-                        static_cast<int32_t>(threadsOf(kernel)),
-                        shared ? static_cast<int32_t>(shared.getInt()) : 0});
+      CudaKernel description;
+      description.name = kernel.getName().str();
+      description.threads = static_cast<int32_t>(threadsOf(kernel));
+      description.sharedBytes =
+          static_cast<int32_t>(numberOf(kernel, "gate.shared_bytes"));
+      description.isPersistent = kernel->hasAttr("gate.persistent");
+      for (Attribute map : mapsOf(kernel))
+        description.maps.push_back(describeMap(cast<DictionaryAttr>(map)));
+      description.parameterCount =
+          static_cast<int32_t>(kernel.getNumArguments()) -
+          static_cast<int32_t>(description.maps.size()) -
+          description.isPersistent;
+      result.push_back(std::move(description));
     }
   return result;
 }
@@ -57,8 +104,18 @@ static void markKernels(ModuleOp module) {
     // All registers of a multiprocessor are there for one block.
     if (kernel->hasAttr("gate.one_block"))
       kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(1));
+    // Tensor maps are passed by value, last.
+    unsigned count = kernel.getNumArguments(), maps = mapsOf(kernel).size();
+    auto bytes = LLVM::LLVMArrayType::get(b.getI8Type(), tensorMapBytes);
+    for (unsigned i = count - maps; i < count; ++i) {
+      kernel.setArgAttr(i, "llvm.byval", TypeAttr::get(bytes));
+      kernel.setArgAttr(i, "llvm.align",
+                        b.getI64IntegerAttr(tensorMapAlignment));
+      kernel.setArgAttr(i, "nvvm.grid_constant", b.getUnitAttr());
+    }
     for (StringRef name :
-         {"gate.one_block", "gate.kernel", "gate.threads", "gate.shared_bytes"})
+         {"gate.one_block", "gate.kernel", "gate.threads", "gate.shared_bytes",
+          "gate.persistent", "gate.tensor_maps", "gate.stages"})
       kernel->removeAttr(name);
   }
 }

@@ -20,11 +20,11 @@
 using namespace gate;
 
 static const CudaMachine machines[] = {
-    {"sm_80", 8, 0, false, "+ptx70", 108, 163 * 1024, false},
-    {"sm_86", 8, 6, false, "+ptx71", 84, 99 * 1024, false},
-    {"sm_89", 8, 9, false, "+ptx78", 142, 99 * 1024, false},
-    {"sm_90", 9, 0, false, "+ptx78", 132, 227 * 1024, false},
-    {"sm_90a", 9, 0, true, "+ptx80", 132, 227 * 1024, true},
+    {"sm_80", 8, 0, false, "+ptx70", 108, 163 * 1024, false, false},
+    {"sm_86", 8, 6, false, "+ptx71", 84, 99 * 1024, false, false},
+    {"sm_89", 8, 9, false, "+ptx78", 142, 99 * 1024, false, false},
+    {"sm_90", 9, 0, false, "+ptx78", 132, 227 * 1024, false, false},
+    {"sm_90a", 9, 0, true, "+ptx80", 132, 227 * 1024, true, true},
 };
 
 llvm::ArrayRef<CudaMachine> CudaMachine::all() { return machines; }

@@ -95,7 +95,7 @@ static Place ofResult(int64_t i, int64_t lane) {
 TEST(ProductLayouts, SixteenBits) {
   for (int64_t warps : {1, 4, 8}) {
     Product product(/*isWide=*/false, 64, 128, 32);
-    ProductLayouts layouts = productLayouts(product.op, warps);
+    ProductLayouts layouts = productLayouts(ProductShape::of(product.op), warps);
     EXPECT_EQ(layouts.fragmentDepth, 16);
     expectFragments(layouts.left, 8, [](int64_t i, int64_t lane) -> Place {
       bool isFirstRow = i < 2 || (i >= 4 && i < 6);
@@ -112,7 +112,7 @@ TEST(ProductLayouts, SixteenBits) {
 TEST(ProductLayouts, ThirtyTwoBits) {
   for (int64_t warps : {1, 4, 8}) {
     Product product(/*isWide=*/true, 64, 64, 16);
-    ProductLayouts layouts = productLayouts(product.op, warps);
+    ProductLayouts layouts = productLayouts(ProductShape::of(product.op), warps);
     EXPECT_EQ(layouts.fragmentDepth, 8);
     expectFragments(layouts.left, 4, [](int64_t i, int64_t lane) -> Place {
       return {lane / 4 + (i % 2 ? 8 : 0), lane % 4 + (i < 2 ? 0 : 4)};
@@ -144,7 +144,7 @@ TEST(ProductLayouts, WarpsHaveWhatTheyMultiply) {
     for (bool isWide : {false, true})
       for (int64_t warps : {1, 4, 8}) {
         Product product(isWide, rows, columns, depth);
-        ProductLayouts layouts = productLayouts(product.op, warps);
+        ProductLayouts layouts = productLayouts(ProductShape::of(product.op), warps);
         SCOPED_TRACE(layouts.result.str());
         for (const LinearLayout &layout :
              {layouts.left, layouts.right, layouts.result}) {
@@ -174,7 +174,7 @@ TEST(ProductLayouts, Warpgroups) {
     for (int64_t warps : {4, 8}) {
       Product product(/*isWide=*/false, rows, columns, 32);
       std::optional<WarpgroupLayouts> layouts =
-          warpgroupLayouts(product.op, warps);
+          warpgroupLayouts(ProductShape::of(product.op), warps);
       ASSERT_TRUE(layouts.has_value());
       SCOPED_TRACE(layouts->result.str());
       EXPECT_TRUE(layouts->left.isSurjective());
@@ -202,11 +202,11 @@ TEST(ProductLayouts, Warpgroups) {
 
 TEST(ProductLayouts, WarpgroupsTakeWholeBlocksOfSixteenBits) {
   Product rows(/*isWide=*/false, 32, 64, 16);
-  EXPECT_FALSE(warpgroupLayouts(rows.op, 4).has_value());
+  EXPECT_FALSE(warpgroupLayouts(ProductShape::of(rows.op), 4).has_value());
   Product wide(/*isWide=*/true, 64, 64, 16);
-  EXPECT_FALSE(warpgroupLayouts(wide.op, 4).has_value());
+  EXPECT_FALSE(warpgroupLayouts(ProductShape::of(wide.op), 4).has_value());
   Product warps(/*isWide=*/false, 64, 64, 16);
-  EXPECT_FALSE(warpgroupLayouts(warps.op, 2).has_value());
+  EXPECT_FALSE(warpgroupLayouts(ProductShape::of(warps.op), 2).has_value());
   Product columns(/*isWide=*/false, 64, 512, 16);
-  EXPECT_FALSE(warpgroupLayouts(columns.op, 4).has_value());
+  EXPECT_FALSE(warpgroupLayouts(ProductShape::of(columns.op), 4).has_value());
 }

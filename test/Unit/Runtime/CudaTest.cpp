@@ -101,12 +101,14 @@ protected:
   }
 
   FakeDriver &driver = *fake_cuda();
+  GateCudaLaunch launches[2] = {{128, 100000, 6, 0, 0, nullptr},
+                                {64, 512, 6, 0, 0, nullptr}};
   const GateCudaImage images[3] = {
-      {"sm_80", 8, 0, 0, "ptx80", nullptr},
-      {"sm_90a", 9, 0, 1, "ptx90a", "cubin90a"},
-      {"sm_86", 8, 6, 0, "ptx86", "cubin86"},
+      {"sm_80", 8, 0, 0, "ptx80", nullptr, launches},
+      {"sm_90a", 9, 0, 1, "ptx90a", "cubin90a", launches},
+      {"sm_86", 8, 6, 0, "ptx86", "cubin86", launches},
   };
-  const GateCudaKernel kernels[2] = {{"scan", 128, 100000}, {"tail", 64, 512}};
+  const char *const kernels[2] = {"scan", "tail"};
   GateCudaModule code = {3, 2, images, kernels};
   TestLibrary lib;
   alignas(256) char workspace[96] = {};
@@ -136,8 +138,9 @@ TEST_F(CudaTest, WhatLoadingAsks) {
       driver.takeCalls(),
       (Calls{"cuDeviceGetCount", "cuDeviceGet 0", "cuDeviceGetName",
              "cuDeviceGetAttribute 75", "cuDeviceGetAttribute 76",
-             "cuDevicePrimaryCtxRetain 0", "cuCtxPushCurrent 1000",
-             "cuModuleLoadDataEx cubin90a", "cuModuleGetFunction scan",
+             "cuDeviceGetAttribute 16", "cuDevicePrimaryCtxRetain 0",
+             "cuCtxPushCurrent 1000", "cuModuleLoadDataEx cubin90a",
+             "cuModuleGetFunction scan",
              "cuFuncSetAttribute scan 8 100000", "cuModuleGetFunction tail",
              "cuModuleGetGlobal gate_cuda_status", "cuCtxPopCurrent"}));
 }
@@ -156,6 +159,42 @@ TEST_F(CudaTest, CallQueuesAndNothingElse) {
                    "cuCtxPopCurrent"}));
   EXPECT_EQ(lib.stateTensor.data<float>()[0], 10);
   EXPECT_EQ(lib.nextStateTensor.data<float>()[0], 15);
+}
+
+TEST_F(CudaTest, BlocksTakeTurnsAndCopyBoxes) {
+  // Of parameter 0, bytes from 8 on: [dims[0], 4] f32 of which dims[1] rows
+  // count, in boxes of [2, 4].
+  const GateCudaTensorMap map = {0, 7, 8, 4, 1, 2, {2, 4}, {-5, 4}, {-6, 4}};
+  launches[1].isPersistent = 1;
+  launches[1].mapCount = 1;
+  launches[1].maps = &map;
+  grid() = 3;
+  int32_t blocks = 0;
+  void *first = nullptr, *mapped = nullptr;
+  driver.onLaunch = [&](const std::string &kernel, void **arguments) {
+    if (kernel != "tail")
+      return;
+    first = *static_cast<void **>(arguments[0]);
+    blocks = *static_cast<int32_t *>(arguments[6]);
+    memcpy(&mapped, arguments[7], sizeof(mapped));
+  };
+  driver.devices[0].multiprocessors = 1;
+  ASSERT_EQ(gate_rt_cuda_load(&lib.library, 0), GATE_STATUS_OK);
+  driver.takeCalls();
+  ASSERT_EQ(call(), GATE_STATUS_OK) << lib.message();
+  EXPECT_EQ(driver.count("cuTensorMapEncodeTiled 7 sizes 4 3 strides 16 "
+                         "box 4 2 swizzle 1"),
+            1);
+  EXPECT_EQ(driver.count("cuLaunchKernel tail grid 1 3 3"), 1);
+  EXPECT_EQ(blocks, 2);
+  EXPECT_EQ(mapped, static_cast<char *>(first) + 8);
+  driver.failures["cuTensorMapEncodeTiled"] = 1;
+  EXPECT_EQ(call(), GATE_STATUS_INVALID_ARGUMENT);
+  EXPECT_NE(lib.message().find("kernel tail: making a tensor map of parameter "
+                               "0 failed"),
+            std::string::npos)
+      << lib.message();
+  grid() = 1;
 }
 
 TEST_F(CudaTest, StateInPlace) {

@@ -95,7 +95,9 @@ int cuDeviceGetName(char *name, int bytes, int) {
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
   const gate::test::FakeDevice &entry =
       fake_cuda()->devices[static_cast<size_t>(device)];
-  *value = attribute == 75 ? entry.major : entry.minor;
+  *value = attribute == 75   ? entry.major
+           : attribute == 76 ? entry.minor
+                             : entry.multiprocessors;
   return record("cuDeviceGetAttribute", std::to_string(attribute));
 }
 
@@ -205,6 +207,25 @@ int cuLaunchKernel(Kernel *kernel, unsigned gridX, unsigned gridY,
   if (fake_cuda()->onLaunch)
     fake_cuda()->onLaunch(kernel->name, arguments);
   return 0;
+}
+
+/// Writes what it was given into the map, for kernels to look at.
+int cuTensorMapEncodeTiled(char *map, int elementType, uint32_t rank,
+                           void *address, const uint64_t *sizes,
+                           const uint64_t *strides, const uint32_t *box,
+                           const uint32_t *, int, int swizzle, int, int) {
+  std::string text = std::to_string(elementType) + " sizes";
+  for (uint32_t i = 0; i < rank; ++i)
+    text += " " + std::to_string(sizes[i]);
+  text += " strides";
+  for (uint32_t i = 0; i + 1 < rank; ++i)
+    text += " " + std::to_string(strides[i]);
+  text += " box";
+  for (uint32_t i = 0; i < rank; ++i)
+    text += " " + std::to_string(box[i]);
+  text += " swizzle " + std::to_string(swizzle);
+  memcpy(map, &address, sizeof(address));
+  return record("cuTensorMapEncodeTiled", text);
 }
 
 int cuMemAlloc_v2(unsigned long long *address, size_t bytes) {

@@ -21,7 +21,7 @@
 namespace gate::test {
 
 struct FakeDevice {
-  int major = 9, minor = 0;
+  int major = 9, minor = 0, multiprocessors = 4;
 };
 
 struct FakeDriver {

@@ -38,6 +38,8 @@ struct CudaMachine {
   int64_t sharedBytes;
   /// Multiplies in groups of four warps (wgmma).
   bool hasWarpgroups;
+  /// Copies boxes of tensors on its own (tensor maps, bulk copies).
+  bool hasTensorMaps;
 
   /// All that are known, oldest first.
   static llvm::ArrayRef<CudaMachine> all();

@@ -201,15 +201,30 @@ TEST_F(CudaEntryPointsTest, TablesMatchTheStructs) {
                                  offsetof(GateCudaImage, isExact),
                                  offsetof(GateCudaImage, ptx),
                                  offsetof(GateCudaImage, cubin),
+                                 offsetof(GateCudaImage, launches),
                                  sizeof(GateCudaImage)};
-  std::vector<uint64_t> kernel = {
-      offsetof(GateCudaKernel, name), offsetof(GateCudaKernel, threads),
-      offsetof(GateCudaKernel, sharedBytes), sizeof(GateCudaKernel)};
+  std::vector<uint64_t> launch = {offsetof(GateCudaLaunch, threads),
+                                  offsetof(GateCudaLaunch, sharedBytes),
+                                  offsetof(GateCudaLaunch, parameterCount),
+                                  offsetof(GateCudaLaunch, isPersistent),
+                                  offsetof(GateCudaLaunch, mapCount),
+                                  offsetof(GateCudaLaunch, maps),
+                                  sizeof(GateCudaLaunch)};
+  std::vector<uint64_t> map = {offsetof(GateCudaTensorMap, base),
+                               offsetof(GateCudaTensorMap, elementType),
+                               offsetof(GateCudaTensorMap, offset),
+                               offsetof(GateCudaTensorMap, elementBytes),
+                               offsetof(GateCudaTensorMap, swizzle),
+                               offsetof(GateCudaTensorMap, rank),
+                               offsetof(GateCudaTensorMap, box),
+                               offsetof(GateCudaTensorMap, extents),
+                               offsetof(GateCudaTensorMap, sizes),
+                               sizeof(GateCudaTensorMap)};
   std::vector<uint64_t> code = {
       offsetof(GateCudaModule, imageCount),
       offsetof(GateCudaModule, kernelCount), offsetof(GateCudaModule, images),
       offsetof(GateCudaModule, kernels), sizeof(GateCudaModule)};
-  int images = 0, kernels = 0, codes = 0;
+  int images = 0, launches = 0, maps = 0, codes = 0;
   for (const llvm::GlobalVariable &global : module->globals()) {
     llvm::Type *type = global.getValueType();
     auto *array = llvm::dyn_cast<llvm::ArrayType>(type);
@@ -220,11 +235,13 @@ TEST_F(CudaEntryPointsTest, TablesMatchTheStructs) {
       continue;
     std::vector<uint64_t> found = offsets(layout, structType);
     images += found == image && array && array->getNumElements() == 2;
-    kernels += found == kernel && array && array->getNumElements() == 2;
+    launches += found == launch && array && array->getNumElements() == 1;
+    maps += found == map && array && array->getNumElements() == 1;
     codes += found == code && !array;
   }
   EXPECT_EQ(images, 1);
-  EXPECT_EQ(kernels, 1);
+  EXPECT_EQ(launches, 2);
+  EXPECT_EQ(maps, 1);
   EXPECT_EQ(codes, 1);
 }
 

@@ -96,9 +96,11 @@ static LibrarySignature makeSignature() {
   LibrarySignature library;
   library.prefix = "acc";
   library.functions = {function};
-  library.images = {{"sm_80", 8, 0, false, "ptx80", ""},
-                    {"sm_90a", 9, 0, true, "ptx90a", "cubin90a"}};
-  library.kernels = {{"accumulate", 128, 65536}};
+  CudaKernel plain = {"accumulate", 128, 65536, 3, false, {}};
+  CudaKernel copying = {"accumulate", 384, 131072, 3, true, {}};
+  copying.maps = {{0, 7, 0, 4, 3, {64, 32}, {-2, 4}, {-2, 4}}};
+  library.images = {{"sm_80", 8, 0, false, "ptx80", "", {plain}},
+                    {"sm_90a", 9, 0, true, "ptx90a", "cubin90a", {copying}}};
   library.compiler = "gate for tests";
   return library;
 }

@@ -1,0 +1,436 @@
+//===- DistributeRings.cpp - Copies under way and the warps that wait -----===//
+//
+// Tensor maps, bulk copies and barriers of transactions (PTX ISA, sections 5.5,
+// 9.7.9.27 and 9.7.13.15). Each slot of a ring has two barriers: copies
+// complete the first, one arrival of each consumer warp the second.
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Distributor.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace gate;
+
+/// Tiles of a ring start where the pattern of a swizzle does.
+static constexpr int64_t tileAlignment = 1024;
+/// Warps are given and taken registers in groups of four.
+static constexpr int64_t producerThreads = 128;
+/// Registers of a multiprocessor, what one thread may have, and what a thread
+/// that only copies needs.
+static constexpr int64_t allRegisters = 65536, mostRegisters = 255,
+                         producerRegisters = 40;
+/// How long one try to wait may take, in nanoseconds; it is repeated.
+static constexpr int64_t waitNanoseconds = 10000000;
+TileShape gate::sharedShape(VectorType tile) {
+  int64_t width =
+      tile.getShape().back() * tile.getElementTypeBitWidth() / 8;
+  int64_t span = std::min<int64_t>(width, 128);
+  return {span, tile.getNumElements() / tile.getShape().back() * span};
+}
+
+static int64_t bytesOf(VectorType type) {
+  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
+
+int64_t Distributor::getThreads() const {
+  return layouts.getWarps() * LinearLayout::lanes +
+         (ring ? producerThreads : 0);
+}
+
+Value Distributor::makeLater(SmallVectorImpl<arith::ConstantOp> &list,
+                             Type type) {
+  auto constant =
+      arith::ConstantOp::create(b, loc, type, b.getIntegerAttr(type, 1));
+  list.push_back(constant);
+  return constant;
+}
+
+LogicalResult Distributor::makeRing(block::RingOp op) {
+  ring = op.getRing().getType();
+  for (Type type : ring.getTiles()) {
+    tileOffsets.push_back(slotBytes);
+    slotBytes += llvm::alignTo(bytesOf(cast<VectorType>(type)), tileAlignment);
+  }
+  // One thread makes the barriers, and all wait for it.
+  Type i32 = b.getI32Type();
+  Value zero = arith::ConstantIntOp::create(b, loc, 0, 32);
+  Value one = arith::ConstantIntOp::create(b, loc, 1, 32);
+  Value warps = arith::ConstantIntOp::create(b, loc, layouts.getWarps(), 32);
+  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                        thread, zero);
+  auto choice = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
+  b.setInsertionPoint(choice.thenYield());
+  auto loop = scf::ForOp::create(b, loc, zero, makeLater(stages, i32), one);
+  b.setInsertionPointToStart(loop.getBody());
+  NVVM::MBarrierInitOp::create(
+      b, loc, barrierOf(loop.getInductionVar(), true), one, Value());
+  NVVM::MBarrierInitOp::create(
+      b, loc, barrierOf(loop.getInductionVar(), false), warps, Value());
+  b.setInsertionPointAfter(loop);
+  NVVM::FenceMbarrierInitOp::create(b, loc);
+  b.setInsertionPointAfter(choice);
+  barrier();
+  return success();
+}
+
+Value Distributor::slotStart(Value step) {
+  Value slot = arith::RemUIOp::create(b, loc, step,
+                                      makeLater(stages, step.getType()));
+  Value bytes = arith::MulIOp::create(
+      b, loc, slot, arith::ConstantIntOp::create(b, loc, slotBytes, 32));
+  bytes = arith::AddIOp::create(b, loc, bytes,
+                                makeLater(slotsStart, step.getType()));
+  return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), bytes);
+}
+
+Value Distributor::barrierOf(Value step, bool full) {
+  Value slot = arith::RemUIOp::create(b, loc, step,
+                                      makeLater(stages, step.getType()));
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIntOp::create(b, loc, n, 32);
+  };
+  Value bytes =
+      arith::MulIOp::create(b, loc, slot, number(slotBarrierBytes));
+  bytes = arith::AddIOp::create(b, loc, bytes,
+                                makeLater(barriersStart, step.getType()));
+  if (!full)
+    bytes = arith::AddIOp::create(b, loc, bytes, number(slotBarrierBytes / 2));
+  Value index =
+      arith::IndexCastUIOp::create(b, loc, b.getIndexType(), bytes);
+  return sharedAddress(index, b.getI8Type());
+}
+
+Value Distributor::parityOf(Value step) {
+  Value turn = arith::DivUIOp::create(b, loc, step,
+                                      makeLater(stages, step.getType()));
+  return arith::AndIOp::create(b, loc, turn,
+                               arith::ConstantIntOp::create(b, loc, 1, 32));
+}
+
+LogicalResult Distributor::acquire(block::AcquireOp op) {
+  Value one = arith::ConstantIntOp::create(b, loc, 1, 32);
+  // The first time a slot is free: as if the phase before had ended.
+  Value parity =
+      arith::XOrIOp::create(b, loc, parityOf(op.getStep()), one);
+  Value ticks = arith::ConstantIntOp::create(b, loc, waitNanoseconds, 32);
+  NVVM::MBarrierTryWaitParityOp::create(
+      b, loc, barrierOf(op.getStep(), false), parity, ticks);
+  int64_t bytes = 0;
+  for (Type type : ring.getTiles())
+    bytes += bytesOf(cast<VectorType>(type));
+  Value expected = arith::ConstantIntOp::create(b, loc, bytes, 32);
+  NVVM::MBarrierArriveExpectTxOp::create(
+      b, loc, Type(), barrierOf(op.getStep(), true), expected,
+      NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA),
+      b.getBoolAttr(false), Value());
+  op.erase();
+  return success();
+}
+
+/// The number of the kernel's parameter that a value is, as
+/// gate-lower-kernel-arguments makes them.
+std::optional<int64_t> Distributor::parameterOf(Value value) {
+  auto dimension = value.getDefiningOp<memref::DimOp>();
+  Value owner = dimension ? dimension.getSource() : value;
+  auto argument = dyn_cast<BlockArgument>(owner);
+  if (!argument || argument.getOwner() != &kernel.getBody().front())
+    return std::nullopt;
+  int64_t number = 0;
+  for (BlockArgument before :
+       kernel.getArguments().take_front(argument.getArgNumber())) {
+    auto type = dyn_cast<MemRefType>(before.getType());
+    number += type ? 1 + type.getNumDynamicDims() : 1;
+  }
+  if (!dimension)
+    return number;
+  std::optional<int64_t> dim = dimension.getConstantIndex();
+  if (!dim)
+    return std::nullopt;
+  return number + 1 +
+         cast<MemRefType>(owner.getType()).getDynamicDimIndex(*dim);
+}
+
+int64_t Distributor::addTensorMap(block::CopyOp op, int64_t span) {
+  // A constant, or -(1 + p) for parameter p.
+  auto encoded = [&](Value value) -> int64_t {
+    IntegerAttr constant;
+    if (matchPattern(value, m_Constant(&constant)))
+      return constant.getInt();
+    return -(1 + *parameterOf(value));
+  };
+  auto type = cast<MemRefType>(op.getSource().getType());
+  auto tile = cast<VectorType>(ring.getTiles()[op.getTile()]);
+  Value base = op.getSource();
+  int64_t offset = 0;
+  auto view = base.getDefiningOp<memref::ViewOp>();
+  if (view) {
+    offset = encoded(view.getByteShift());
+    base = view.getSource();
+  }
+  SmallVector<int64_t> extents, sizes, box(type.getRank(), 1);
+  auto dynamic = op.getDynamicSizes().begin();
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim))
+      extents.push_back(type.getDimSize(dim));
+    else if (view)
+      extents.push_back(
+          encoded(view.getSizes()[type.getDynamicDimIndex(dim)]));
+    else
+      extents.push_back(-(2 + *parameterOf(base) +
+                          type.getDynamicDimIndex(dim)));
+    sizes.push_back(ShapedType::isDynamic(op.getSizes()[dim])
+                        ? encoded(*dynamic++)
+                        : op.getSizes()[dim]);
+  }
+  for (auto [position, dim] : llvm::enumerate(op.getDims()))
+    box[dim] = tile.getDimSize(position);
+  box.back() = span * 8 / tile.getElementTypeBitWidth();
+  auto map = b.getDictionaryAttr(
+      {b.getNamedAttr("base", b.getI64IntegerAttr(*parameterOf(base))),
+       b.getNamedAttr("offset", b.getI64IntegerAttr(offset)),
+       b.getNamedAttr("element", TypeAttr::get(tile.getElementType())),
+       b.getNamedAttr("extents", b.getDenseI64ArrayAttr(extents)),
+       b.getNamedAttr("sizes", b.getDenseI64ArrayAttr(sizes)),
+       b.getNamedAttr("box", b.getDenseI64ArrayAttr(box)),
+       b.getNamedAttr("swizzle", b.getI64IntegerAttr(span))});
+  auto found = llvm::find(tensorMaps, map);
+  if (found != tensorMaps.end())
+    return found - tensorMaps.begin();
+  tensorMaps.push_back(map);
+  Block &entry = kernel.getBody().front();
+  entry.addArgument(LLVM::LLVMPointerType::get(b.getContext()), loc);
+  kernel.setType(b.getFunctionType(entry.getArgumentTypes(), {}));
+  kernel->setAttr("gate.tensor_maps", b.getArrayAttr(tensorMaps));
+  return tensorMaps.size() - 1;
+}
+
+LogicalResult Distributor::copy(block::CopyOp op) {
+  auto tile = cast<VectorType>(ring.getTiles()[op.getTile()]);
+  TileShape shape = sharedShape(tile);
+  for (Value size : op.getDynamicSizes())
+    if (!parameterOf(size))
+      return op.emitError("expects sizes that are constants or parameters of "
+                          "the kernel");
+  int64_t number = addTensorMap(op, shape.span);
+  Block &entry = kernel.getBody().front();
+  Value map = entry.getArgument(entry.getNumArguments() - tensorMaps.size() +
+                                number);
+  Value start = slotStart(op.getStep());
+  auto cluster = LLVM::LLVMPointerType::get(b.getContext(), 7);
+  Type i32 = b.getI32Type();
+  int64_t elements = shape.span * 8 / tile.getElementTypeBitWidth();
+  for (int64_t done = 0; done < tile.getShape().back(); done += elements) {
+    auto number = [&](int64_t n) -> Value {
+      return arith::ConstantIndexOp::create(b, loc, n);
+    };
+    int64_t offset = tileOffsets[op.getTile()] + done / elements * shape.block;
+    Value place = arith::AddIOp::create(b, loc, start, number(offset));
+    Value to = LLVM::AddrSpaceCastOp::create(
+        b, loc, cluster, sharedAddress(place, b.getI8Type()));
+    // The contiguous dim comes first.
+    Values coordinates;
+    for (Value index : llvm::reverse(op.getIndices())) {
+      if (coordinates.empty() && done)
+        index = arith::AddIOp::create(b, loc, index, number(done));
+      coordinates.push_back(arith::IndexCastOp::create(b, loc, i32, index));
+    }
+    NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+        b, loc, to, map, coordinates, barrierOf(op.getStep(), true),
+        ValueRange(), Value(), Value(), NVVM::TMALoadMode::TILE,
+        /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
+  }
+  op.erase();
+  return success();
+}
+
+LogicalResult Distributor::take(block::TakeOp op) {
+  Value ticks = arith::ConstantIntOp::create(b, loc, waitNanoseconds, 32);
+  NVVM::MBarrierTryWaitParityOp::create(b, loc, barrierOf(op.getStep(), true),
+                                        parityOf(op.getStep()), ticks);
+  Value start = slotStart(op.getStep());
+  for (auto [offset, tile] : llvm::zip(tileOffsets, op.getTiles())) {
+    TileShape shape = sharedShape(cast<VectorType>(tile.getType()));
+    Value own = arith::AddIOp::create(
+        b, loc, start, arith::ConstantIndexOp::create(b, loc, offset));
+    tiles[tile] = {own, shape.span, shape.block};
+  }
+  return success();
+}
+
+LogicalResult Distributor::release(block::ReleaseOp op) {
+  auto arrive = [&] {
+    // All lanes are done with the slot before one of them says so.
+    NVVM::SyncWarpOp::create(
+        b, loc, arith::ConstantIntOp::create(b, loc, -1, 32));
+    Value isFirst = arith::CmpIOp::create(
+        b, loc, arith::CmpIPredicate::eq, laneId(),
+        arith::ConstantIndexOp::create(b, loc, 0));
+    auto choice = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
+    b.setInsertionPoint(choice.thenYield());
+    NVVM::MBarrierArriveOp::create(b, loc, b.getI64Type(),
+                                   barrierOf(op.getStep(), false), Value(),
+                                   NVVM::MemScopeKindAttr::get(
+                                       b.getContext(), NVVM::MemScopeKind::CTA));
+    b.setInsertionPointAfter(choice);
+  };
+  if (op.getCondition()) {
+    auto choice = scf::IfOp::create(b, loc, op.getCondition(),
+                                    /*withElseRegion=*/false);
+    b.setInsertionPoint(choice.thenYield());
+    arrive();
+    b.setInsertionPointAfter(choice);
+  } else {
+    arrive();
+  }
+  op.erase();
+  return success();
+}
+
+Value Distributor::tileAddress(const RingTile &at, int64_t bytes, Value row,
+                               Value column) {
+  int64_t piece = 16 / bytes, spanElements = at.span / bytes,
+          turns = at.span / 16;
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  Value turn = arith::DivUIOp::create(b, loc, row, number(8 / turns));
+  turn = arith::RemUIOp::create(b, loc, turn, number(turns));
+  turn = arith::MulIOp::create(b, loc, turn, number(piece));
+  Value place = arith::RemUIOp::create(b, loc, column, number(spanElements));
+  place = arith::XOrIOp::create(b, loc, place, turn);
+  place = arith::AddIOp::create(
+      b, loc, place, arith::MulIOp::create(b, loc, row, number(spanElements)));
+  Value block = arith::DivUIOp::create(b, loc, column, number(spanElements));
+  Value address = arith::AddIOp::create(
+      b, loc, arith::MulIOp::create(b, loc, place, number(bytes)),
+      arith::MulIOp::create(b, loc, block, number(at.block)));
+  address = arith::AddIOp::create(b, loc, address, at.start);
+  return sharedAddress(address, b.getI8Type());
+}
+
+Value Distributor::readRow(vector::ExtractOp op, const LinearLayout &layout) {
+  RingTile at = tiles.lookup(op.getSource());
+  Type element = op.getSourceVectorType().getElementType();
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t width = std::min(16 / bytes, layout.getContiguous(0));
+  Values thread = threadCoordinates(layout), elements;
+  for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
+    Value address = tileAddress(at, bytes, op.getDynamicPosition()[0],
+                                coordinate(layout, thread, reg, 0));
+    Value chunk = LLVM::LoadOp::create(b, loc, VectorType::get({width}, element),
+                                       address,
+                                       static_cast<unsigned>(width * bytes));
+    llvm::append_range(elements, split(chunk));
+  }
+  return join(elements);
+}
+
+Value Distributor::readTile(Value tile, const LinearLayout &layout) {
+  SmallVector<std::pair<LinearLayout, Value>, 1> &known = tilesRead[tile];
+  Block *here = b.getInsertionBlock();
+  // Inside a branch or a loop reading again is cheaper than holding registers.
+  for (auto &[other, value] : known)
+    if (other == layout && value.getParentBlock() == here)
+      return value;
+  RingTile at = tiles.lookup(tile);
+  auto type = cast<VectorType>(tile.getType());
+  Type element = type.getElementType();
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8, piece = 16 / bytes;
+  unsigned last = type.getRank() - 1;
+  auto number = [&](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  int64_t width = std::min(piece, layout.getContiguous(last));
+  Values thread = threadCoordinates(layout), elements;
+  for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
+    Value row = number(0);
+    for (unsigned dim = 0; dim < last; ++dim)
+      row = arith::AddIOp::create(
+          b, loc,
+          arith::MulIOp::create(b, loc, row, number(type.getDimSize(dim))),
+          coordinate(layout, thread, reg, dim));
+    Value column = coordinate(layout, thread, reg, last);
+    Value chunk = LLVM::LoadOp::create(
+        b, loc, VectorType::get({width}, element),
+        tileAddress(at, bytes, row, column),
+        static_cast<unsigned>(width * bytes));
+    llvm::append_range(elements, split(chunk));
+  }
+  Value result = join(elements);
+  known.push_back({layout, result});
+  return result;
+}
+
+std::optional<std::pair<Distributor::RingTile, bool>>
+Distributor::findTile(Value matrix) {
+  auto type = cast<VectorType>(matrix.getType());
+  if (type.getRank() != 2)
+    return std::nullopt;
+  bool transposed = false;
+  if (auto transpose = matrix.getDefiningOp<vector::TransposeOp>()) {
+    transposed = true;
+    matrix = transpose.getVector();
+  }
+  auto found = tiles.find(matrix);
+  if (found == tiles.end())
+    return std::nullopt;
+  return std::pair(found->second, transposed);
+}
+
+LogicalResult Distributor::specialize(block::SpecializeOp op) {
+  int64_t threads = layouts.getWarps() * LinearLayout::lanes;
+  int64_t all = threads + producerThreads;
+  // What every thread starts with, and what consumers get of what the producer
+  // gives back: never more than there is, or they would wait for ever.
+  int64_t entry = std::min(mostRegisters, allRegisters / all / 8 * 8);
+  int64_t most = (entry * all - producerRegisters * producerThreads) / threads;
+  int64_t consumer = std::min<int64_t>(most / 8 * 8, 256 - 8);
+  bool moves = consumer > entry;
+  auto setRegisters = [&](int64_t count, NVVM::SetMaxRegisterAction action) {
+    if (moves)
+      NVVM::SetMaxRegisterOp::create(
+          b, loc, b.getI32IntegerAttr(static_cast<int32_t>(count)),
+          NVVM::SetMaxRegisterActionAttr::get(b.getContext(), action));
+  };
+  Value limit = arith::ConstantIndexOp::create(b, loc, layouts.getWarps());
+  Value consumes = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                         warpId(), limit);
+  auto choice = scf::IfOp::create(b, loc, consumes, /*withElseRegion=*/true);
+  // The copying side first: it makes the tensor maps.
+  b.setInsertionPoint(choice.elseYield());
+  setRegisters(producerRegisters, NVVM::SetMaxRegisterAction::decrease);
+  Value first = arith::ConstantIntOp::create(b, loc, threads, 32);
+  Value copies = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                       thread, first);
+  auto alone = scf::IfOp::create(b, loc, copies, /*withElseRegion=*/false);
+  auto moveInto = [&](Block *from, Operation *before) {
+    SmallVector<Operation *> ops =
+        llvm::map_to_vector(*from, [](Operation &inner) { return &inner; });
+    for (Operation *inner : ops)
+      inner->moveBefore(before);
+    for (Operation *inner : ops) {
+      b.setInsertionPoint(inner);
+      if (failed(distribute(inner)))
+        return failure();
+    }
+    return LogicalResult(success());
+  };
+  if (failed(moveInto(&op.getProducer().front(), alone.thenYield())))
+    return failure();
+  b.setInsertionPoint(choice.thenYield());
+  setRegisters(consumer, NVVM::SetMaxRegisterAction::increase);
+  amongConsumers = true;
+  LogicalResult result =
+      moveInto(&op.getConsumers().front(), choice.thenYield());
+  amongConsumers = false;
+  op.erase();
+  b.setInsertionPointAfter(choice);
+  return result;
+}
