@@ -88,6 +88,42 @@ static void report(const CompileCommand &command, const Session &session,
   llvm::outs() << llvm::format("   %.1f s\n", session.seconds());
 }
 
+/// "out/kernels.ptx" of sm_80: "out/kernels.sm_80.ptx".
+static std::string pathOf(StringRef output, const CudaImage &image) {
+  llvm::SmallString<128> path(output);
+  StringRef ending = llvm::sys::path::extension(output);
+  llvm::sys::path::replace_extension(path, image.target + ending);
+  return std::string(path);
+}
+
+/// PTX or machine code: one file, or one for each of several GPUs.
+static LogicalResult writeKernels(const CompileCommand &command,
+                                  Session &session, const Compiler &compiler) {
+  ArrayRef<CudaImage> images = compiler.images();
+  StringRef emit = command.emit;
+  if (images.empty())
+    return session.error("--emit=" + emit +
+                         " expects a GPU, for example --target=cuda:sm_90a");
+  if (images.size() > 1 && command.output == "-")
+    return session.error("--emit=" + emit +
+                         " expects -o with several GPUs, got standard output; "
+                         "-o kernels." +
+                         emit + " writes " +
+                         pathOf(("kernels." + emit).str(), images.front()) +
+                         " and so on");
+  for (const CudaImage &image : images) {
+    const std::string &text = emit == "ptx" ? image.ptx : image.cubin;
+    if (text.empty())
+      return session.error("--emit=cubin expects ptxas on the search path");
+    if (failed(writeText(session,
+                         images.size() == 1 ? command.output
+                                            : pathOf(command.output, image),
+                         [&](llvm::raw_ostream &os) { os << text; })))
+      return failure();
+  }
+  return success();
+}
+
 static LogicalResult compile(const CompileCommand &command, Session &session) {
   CompileOptions options = command.options;
   options.progress = session.progress();
@@ -108,17 +144,8 @@ static LogicalResult compile(const CompileCommand &command, Session &session) {
     return compiler.writeLLVM(command.output);
   if (emit == "obj")
     return compiler.writeObject(command.output);
-  if (emit == "ptx" || emit == "cubin") {
-    const CudaImage *image = compiler.image();
-    if (!image)
-      return session.error("--emit=" + emit +
-                           " expects a GPU, for example --target=cuda:sm_90a");
-    const std::string &text = emit == "ptx" ? image->ptx : image->cubin;
-    if (text.empty())
-      return session.error("--emit=cubin expects ptxas on the search path");
-    return writeText(session, command.output,
-                     [&](llvm::raw_ostream &os) { os << text; });
-  }
+  if (emit == "ptx" || emit == "cubin")
+    return writeKernels(command, session, compiler);
   if (!emit.empty())
     return session.error("unknown --emit=" + emit +
                          "; expects llvm, obj, ptx, cubin or mlir:<stage>");

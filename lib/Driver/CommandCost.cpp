@@ -42,7 +42,7 @@ costsOf(const DataOptions &data, Session &session,
       failed(findFunction(session, compiler.signature(), data.entry)))
     return failure();
   sizes = *complete;
-  return computeCosts(session, compiler, sizes);
+  return computeCosts(session, compiler.module(), compiler.signature(), sizes);
 }
 
 int gate::runCost(const DataOptions &data) {

@@ -150,6 +150,9 @@ LogicalResult Compiler::parse() {
   if (!parsed)
     return error(llvm::toString(parsed.takeError()));
   targets = std::move(*parsed);
+  if (options.allowTf32 && targets.gpus.empty())
+    return error("--allow-tf32 expects a GPU, for example "
+                 "--target=cuda:sm_90a; CPUs multiply f32 as f32");
   if (options.path != Path::Fast) {
     // References are for comparison, on this machine.
     targets.gpus.clear();
@@ -304,6 +307,7 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
   } else if (stage == "cuda") {
     CudaPipelineOptions cudaOptions;
     cudaOptions.warpgroups = gpu->hasWarpgroups;
+    cudaOptions.allowTf32 = options.allowTf32;
     cudaOptions.tensorMaps = gpu->hasTensorMaps;
     cudaOptions.sharedBytes = gpu->sharedBytes;
     buildCudaPipeline(manager, cudaOptions);
@@ -324,6 +328,8 @@ LogicalResult Compiler::runStage(ModuleOp module, StringRef stage,
   }
   if (failed(manager.run(module)) || failed(verify(module)))
     return failure();
+  if (options.observe)
+    options.observe(stage, module, onDevice);
   if (llvm::is_contained(options.printAfter, stage)) {
     llvm::errs() << "// after stage " << stage << (onDevice ? " (cuda)" : "")
                  << "\n";
@@ -391,6 +397,7 @@ LogicalResult Compiler::emitKernels() {
       if (!code)
         return error(llvm::toString(code.takeError()));
       image.cubin = std::move(code->cubin);
+      assembled.push_back(std::move(code->resources));
     }
     library.images.push_back(std::move(image));
   }

@@ -73,16 +73,17 @@ static Cost linalgCost(linalg::LinalgOp op, SizeFunction sizeOf) {
 }
 
 FailureOr<std::vector<FunctionCost>>
-gate::computeCosts(Session &session, Compiler &compiler,
+gate::computeCosts(Session &session, ModuleOp module,
+                   const LibrarySignature &library,
                    const std::map<std::string, int64_t> &sizes) {
   std::vector<FunctionCost> costs;
-  SymbolTable symbols(compiler.module());
-  for (const FunctionSignature &signature : compiler.signature().functions)
+  SymbolTable symbols(module);
+  for (const FunctionSignature &signature : library.functions)
     specialise(symbols.lookup<func::FuncOp>(signature.name), signature, sizes);
   PassManager manager(&session.context());
   manager.addNestedPass<func::FuncOp>(createRefineShapes());
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
-  if (failed(manager.run(compiler.module())))
+  if (failed(manager.run(module)))
     return failure();
 
   bool isUnknown = false;
@@ -91,7 +92,7 @@ gate::computeCosts(Session &session, Compiler &compiler,
     isUnknown |= ShapedType::isDynamic(size);
     return ShapedType::isDynamic(size) ? int64_t(0) : size;
   };
-  for (const FunctionSignature &signature : compiler.signature().functions) {
+  for (const FunctionSignature &signature : library.functions) {
     auto function = symbols.lookup<func::FuncOp>(signature.name);
     FunctionCost own;
     own.function = signature.name;
@@ -111,7 +112,8 @@ gate::computeCosts(Session &session, Compiler &compiler,
         location = "line " + std::to_string(place.getLine());
       own.total.contractionFlops += cost.contractionFlops;
       own.total.elementwiseFlops += cost.elementwiseFlops;
-      own.ops.push_back({op.getName().getStringRef().str(), location, cost});
+      own.ops.push_back(
+          {op.getName().getStringRef().str(), location, op.getLoc(), cost});
     }
     for (const TensorSignature &tensor : signature.tensors) {
       double bytes =

@@ -181,6 +181,7 @@ void gate::buildCudaPipeline(OpPassManager &manager,
   kernels.addNestedPass<func::FuncOp>(createSplitWrites());
   DistributeBlocksOptions blocks;
   blocks.warpgroups = options.warpgroups;
+  blocks.allowTf32 = options.allowTf32;
   blocks.sharedBytes = options.sharedBytes;
   kernels.addPass(createDistributeBlocks(blocks));
   addSimplify(kernels);

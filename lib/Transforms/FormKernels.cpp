@@ -9,14 +9,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "gate/Transforms/EmptyLoops.h"
 #include "gate/Transforms/Passes.h"
+#include "gate/Transforms/Schedule.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace gate {
@@ -51,6 +55,7 @@ private:
                                          OpOperand &operand);
   bool fitsReduction(linalg::LinalgOp op);
   LogicalResult tileDepth(RewriterBase &rewriter, scf::ForallOp loop);
+  void recordTile(scf::ForallOp loop, ArrayRef<int64_t> ranges);
 
   linalg::LinalgOp root;
   int64_t tileElements, reductionElements;
@@ -311,6 +316,42 @@ static bool agree(const LoopMap &a, const LoopMap &b) {
   });
 }
 
+/// Says why what `producer` computes goes through memory to `user`.
+static void reportApart(Operation *producer, Operation *user,
+                        StringRef reason) {
+  auto function = producer->getParentOfType<func::FuncOp>();
+  if (auto report =
+          remark::missed(producer->getLoc(),
+                         remark::RemarkOpts::name("FormKernels")
+                             .category("gate-form-kernels")
+                             .function(function ? function.getName() : "")))
+    report << remark::reason("{0}", reason)
+           << remark::detail::Remark::Arg("User", Attribute(user->getLoc()));
+}
+
+/// The same for a loop that was there before: it takes nothing in, nor is it
+/// taken in.
+static void reportLoops(linalg::LinalgOp op) {
+  auto isScan = [](scf::ForallOp loop) {
+    auto schedule =
+        loop ? loop->getAttrOfType<ScheduleAttr>(scheduleAttrName) : nullptr;
+    if (!schedule)
+      return false;
+    ScheduleCaseAttr made = schedule.getCases().front();
+    return made.getNumber("chunk").has_value();
+  };
+  for (Value operand : op.getDpsInputs())
+    if (auto loop = operand.getDefiningOp<scf::ForallOp>(); isScan(loop))
+      reportApart(loop, op,
+                  "a scan is a kernel of its own, and what follows it reads "
+                  "its results from memory");
+  for (Operation *user : op->getUsers())
+    if (auto loop = user->getParentOfType<scf::ForallOp>(); isScan(loop))
+      reportApart(op, loop,
+                  "a scan is a kernel of its own and reads its operands "
+                  "from memory");
+}
+
 void KernelGroup::collectProducers() {
   LoopMap identity(root.getNumLoops());
   std::iota(identity.begin(), identity.end(), 0);
@@ -320,33 +361,54 @@ void KernelGroup::collectProducers() {
   for (Operation &op :
        llvm::reverse(llvm::make_range(block->begin(), Block::iterator(root)))) {
     auto producer = dyn_cast<linalg::LinalgOp>(op);
-    if (!producer || !producer.hasPureTensorSemantics() ||
-        !(matrixLoops(producer) ? hasProduct : fitsReduction(producer)))
+    if (!producer || !producer.hasPureTensorSemantics())
       continue;
+    if (bool isProduct = matrixLoops(producer).has_value();
+        isProduct ? !hasProduct : !fitsReduction(producer)) {
+      for (Operation *user : op.getUsers())
+        if (members.contains(user))
+          reportApart(&op, user,
+                      isProduct ? "a product takes in elementwise ops after it "
+                                  "only"
+                                : "what one result reduces is more than a tile "
+                                  "holds, or known only at the call");
+      continue;
+    }
     std::optional<LoopMap> loops;
-    bool used = false, fits = true, readLater = false;
+    bool used = false, fits = true, readLater = false, readBefore = false;
+    bool differs = false;
+    Operation *refusing = nullptr;
     for (OpOperand &use : op.getUses()) {
       Operation *owner = use.getOwner();
       auto member = members.find(owner);
       if (member == members.end()) {
         // Others may read the result once the loop has written it.
         Operation *ancestor = block->findAncestorOpInBlock(*owner);
-        fits &= ancestor && root->isBeforeInBlock(ancestor);
+        readBefore |= !ancestor || !root->isBeforeInBlock(ancestor);
         readLater = true;
         continue;
       }
+      refusing = owner;
       used = true;
       std::optional<LoopMap> here =
           loopsOfProducer(cast<linalg::LinalgOp>(owner), member->second, use);
-      fits &= here && (!loops || agree(*loops, *here));
+      fits &= here.has_value();
+      differs |= here && loops && !agree(*loops, *here);
       if (here && !loops)
         loops = here;
       else if (here)
         for (auto [known, found] : llvm::zip(*loops, *here))
           known = std::max(known, found);
     }
-    if (!used || !fits)
+    if (!used)
       continue;
+    if (!fits || differs || readBefore) {
+      reportApart(&op, refusing,
+                  !fits     ? "a tile would need more than one tile of it"
+                  : differs ? "its users would need different tiles of it"
+                            : "something before this kernel reads it, too");
+      continue;
+    }
     members[&op] = *loops;
     if (readLater)
       yielded.insert(&op);
@@ -364,7 +426,29 @@ static void eraseDead(RewriterBase &rewriter, Block *block) {
   }
 }
 
+/// What a tile is, on the loop: "2x2048", "all" for a size of the call.
+void KernelGroup::recordTile(scf::ForallOp loop, ArrayRef<int64_t> ranges) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::interleave(
+      llvm::zip(tiles, ranges), stream,
+      [&](auto pair) {
+        auto [size, range] = pair;
+        if (size == 0 && ShapedType::isDynamic(range))
+          stream << "all";
+        else
+          stream << (size == 0 ? range : size);
+      },
+      "x");
+  Builder b(loop.getContext());
+  NamedAttribute tile = b.getNamedAttr("tile", b.getStringAttr(text));
+  recordSchedule(loop, ScheduleCaseAttr::get(loop.getContext(), StringRef(),
+                                             Comparison::lt, 0,
+                                             b.getDictionaryAttr(tile)));
+}
+
 LogicalResult KernelGroup::tile(RewriterBase &rewriter) {
+  SmallVector<int64_t> ranges = root.getStaticLoopRanges();
   rewriter.setInsertionPoint(root);
   scf::SCFTilingOptions tiling;
   tiling.setTileSizes(getAsIndexOpFoldResult(root.getContext(), tiles));
@@ -374,6 +458,10 @@ LogicalResult KernelGroup::tile(RewriterBase &rewriter) {
         rewriter, cast<TilingInterface>(root.getOperation()), tiling);
     if (failed(result))
       return root.emitError("cannot be tiled for a GPU kernel");
+    auto loop = cast<scf::ForallOp>(result->loops.front());
+    recordTile(loop, ranges);
+    // Its place is that of the op that needed it: the name tells them apart.
+    loop->setLoc(NameLoc::get(rewriter.getStringAttr("copy"), root.getLoc()));
     rewriter.eraseOp(root);
     return success();
   }
@@ -404,6 +492,7 @@ LogicalResult KernelGroup::tile(RewriterBase &rewriter) {
   for (auto [from, to] : result->replacements)
     rewriter.replaceAllUsesWith(from, to);
   scf::ForallOp loop = cast<scf::ForallOp>(result->loops.front());
+  recordTile(loop, ranges);
   // The slices of what was taken in are left over, and keep it alive.
   eraseDead(rewriter, loop->getBlock());
   if (hasProduct)
@@ -416,14 +505,17 @@ struct FormKernels : gate::impl::FormKernelsBase<FormKernels> {
   using gate::impl::FormKernelsBase<FormKernels>::FormKernelsBase;
 
   void runOnOperation() override {
+    eraseEmptyLoops(getOperation());
     IRRewriter rewriter(&getContext());
     // From the last op of each block to the first: users before producers.
     while (linalg::LinalgOp root = findRoot()) {
       KernelGroup group(root, tileElements, reductionElements);
       if (failed(group.chooseTiles()))
         return signalPassFailure();
-      if (root.hasPureTensorSemantics())
+      if (root.hasPureTensorSemantics()) {
         group.collectProducers();
+        reportLoops(root);
+      }
       if (failed(group.tile(rewriter)))
         return signalPassFailure();
     }

@@ -7,8 +7,10 @@
 
 #include "gate/Transforms/Passes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace gate {
@@ -19,14 +21,41 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
-/// One use, and a user that computes each element of the operand once.
-static bool shouldFuse(OpOperand *operand) {
+/// Why an elementwise producer stays apart from the user of `operand`; nothing
+/// where it has one use and each of its elements is computed once.
+static std::optional<StringRef> reasonAgainst(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
-  if (!consumer || !operand->get().hasOneUse())
-    return false;
+  if (!consumer)
+    return "its user is not made of loops";
+  if (!operand->get().hasOneUse())
+    return "more than one op reads it";
+  if (linalg::isaContractionOpInterface(consumer))
+    return "a product would compute it again for every column";
   AffineMap map = consumer.getMatchingIndexingMap(operand);
-  return map.getNumResults() == consumer.getNumLoops() &&
-         !linalg::isaContractionOpInterface(consumer);
+  if (map.getNumResults() != consumer.getNumLoops())
+    return "its user would compute each element more than once";
+  return std::nullopt;
+}
+
+static bool shouldFuse(OpOperand *operand) { return !reasonAgainst(operand); }
+
+/// Says which elementwise ops went into no user, and why.
+static void reportApart(func::FuncOp function, StringRef category) {
+  function.walk([&](linalg::GenericOp producer) {
+    if (producer.getNumReductionLoops() != 0 ||
+        !producer.hasPureTensorSemantics())
+      return;
+    for (OpOperand &use : producer->getUses())
+      if (std::optional<StringRef> reason = reasonAgainst(&use);
+          reason && isa<linalg::LinalgOp>(use.getOwner()))
+        if (auto report = remark::missed(
+                producer.getLoc(), remark::RemarkOpts::name("FuseElementwise")
+                                       .category(category)
+                                       .function(function.getName())))
+          report << remark::reason("{0}", *reason)
+                 << remark::detail::Remark::Arg(
+                        "User", Attribute(use.getOwner()->getLoc()));
+  });
 }
 
 namespace {
@@ -35,7 +64,8 @@ struct FuseElementwise : gate::impl::FuseElementwiseBase<FuseElementwise> {
     RewritePatternSet patterns(&getContext());
     linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    reportApart(getOperation(), getArgument());
   }
 };
 } // namespace

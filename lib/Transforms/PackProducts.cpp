@@ -11,6 +11,7 @@
 
 #include "Gate/IR/TensorBuilder.h"
 #include "gate/Analysis/MatrixProduct.h"
+#include "gate/Transforms/EmptyLoops.h"
 #include "gate/Transforms/Passes.h"
 #include "gate/Transforms/Schedule.h"
 
@@ -337,6 +338,7 @@ struct PackProducts : gate::impl::PackProductsBase<PackProducts> {
   using gate::impl::PackProductsBase<PackProducts>::PackProductsBase;
 
   void runOnOperation() override {
+    eraseEmptyLoops(getOperation());
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {
       if (anchorKindOf(op) == AnchorKind::Product)

@@ -20,9 +20,9 @@ using namespace gate;
 
 static constexpr TargetDescription targets[] = {
     // Two threads or more in all likelihood, but code must be good on two.
-    {"cpu", /*leastTasks=*/2},
+    {"cpu", /*leastTasks=*/2, /*hasDenseScans=*/false},
     // Multiprocessors of a large one.
-    {"gpu", /*leastTasks=*/132},
+    {"gpu", /*leastTasks=*/132, /*hasDenseScans=*/true},
 };
 
 namespace {

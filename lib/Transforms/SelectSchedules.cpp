@@ -68,8 +68,12 @@ struct SelectSchedules : gate::impl::SelectSchedulesBase<SelectSchedules> {
     Operation *op = anchor.op;
     ScheduleAttr schedule = lookUpSchedule(op, anchor.kind, machine);
     auto own = op->getAttrOfType<ScheduleAttr>(scheduleAttrName);
-    if (own && schedule)
+    if (own && schedule) {
       schedule = completeSchedule(own, schedule);
+      if (failed(verifyMachine(anchor.kind, machine, schedule,
+                               [&] { return op->emitError(); })))
+        return failure();
+    }
     bool isChosen = false;
     for (auto [index, entry] : llvm::enumerate(entries)) {
       if (!entry.matches(op, anchor.kind))
@@ -85,11 +89,28 @@ struct SelectSchedules : gate::impl::SelectSchedulesBase<SelectSchedules> {
         diagnostic << file << ": entry " << number << ": ";
         return diagnostic;
       };
-      if (failed(verifySchedule(op, anchor.kind, schedule, error)))
+      if (failed(verifySchedule(op, anchor.kind, schedule, error)) ||
+          failed(verifyMachine(anchor.kind, machine, schedule, error)))
         return failure();
     }
     if (schedule && (!own || isChosen))
       op->setAttr(scheduleAttrName, schedule);
+    return success();
+  }
+
+  /// What fits the op, but not the machine.
+  static LogicalResult
+  verifyMachine(AnchorKind kind, const TargetDescription &machine,
+                ScheduleAttr schedule,
+                function_ref<InFlightDiagnostic()> emitError) {
+    if (kind != AnchorKind::Scan || machine.hasDenseScans)
+      return success();
+    for (ScheduleCaseAttr made : schedule.getCases())
+      if (made.getText("form") == StringRef("dense"))
+        return emitError() << "expects form of a scan to be \"rows\" for "
+                              "target '"
+                           << machine.name
+                           << "', got \"dense\", which is for GPUs";
     return success();
   }
 

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "gate/Transforms/EmptyLoops.h"
 #include "gate/Transforms/Passes.h"
 #include "gate/Transforms/Schedule.h"
 
@@ -66,6 +67,7 @@ struct TileParallel : gate::impl::TileParallelBase<TileParallel> {
   using gate::impl::TileParallelBase<TileParallel>::TileParallelBase;
 
   void runOnOperation() override {
+    eraseEmptyLoops(getOperation());
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {
       if (anchorKindOf(op))

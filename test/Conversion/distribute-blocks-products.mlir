@@ -1,4 +1,5 @@
 // RUN: gate-opt --gate-distribute-blocks --canonicalize --cse --split-input-file %s | FileCheck %s
+// RUN: gate-opt --gate-distribute-blocks=allow-tf32=true --canonicalize --cse --split-input-file %s | FileCheck %s --check-prefix=TF32
 
 // Operands through shared memory to the lanes that tensor cores take them from.
 // CHECK-LABEL: func.func @narrow(
@@ -24,8 +25,8 @@ func.func @narrow(%x: memref<64x64xbf16>, %w: memref<64x64xbf16>, %y: memref<64x
 
 // -----
 
-// f32 as three products of tf32, the small ones first, from zero; long sums are
-// added outside of tensor cores, which cut what they add.
+// f32 as six products of three tf32, the small ones first, from zero; long sums
+// are added outside of tensor cores, which cut what they add.
 // CHECK-LABEL: func.func @wide(
 // CHECK-SAME:    gate.threads = 128 : i64
 // CHECK:         %[[NONE:.*]] = arith.constant 0.0{{.*}} : f32
@@ -34,6 +35,19 @@ func.func @narrow(%x: memref<64x64xbf16>, %w: memref<64x64xbf16>, %y: memref<64x
 // CHECK:         nvvm.mma.sync
 // CHECK:         arith.addf %{{.*}} : f32
 // CHECK:         nvvm.mma.sync A[%{{[^]]*}}] B[%{{[^]]*}}] C[%[[NONE]], %[[NONE]], %[[NONE]], %[[NONE]]]
+
+// One product where rounding to tf32 is allowed: the sum stays in the tensor
+// core, and nothing is left of an operand.
+// TF32-LABEL: func.func @wide(
+// TF32-NOT:     arith.subf
+// TF32:         arith.addi %{{.*}} : vector<[[#]]xi32>
+// TF32-NEXT:    arith.andi %{{.*}} : vector<[[#]]xi32>
+// TF32-NOT:     arith.subf
+// TF32:         %[[PART:.*]] = nvvm.mma.sync {{.*}}#nvvm.mma_type<tf32>{{.*}} shape = #nvvm.shape<m = 16, n = 8, k = 8>
+// TF32-NEXT:    %[[SUM:.*]] = llvm.extractvalue %[[PART]][0]
+// TF32:         nvvm.mma.sync A[%{{[^]]*}}] B[%{{[^]]*}}] C[%[[SUM]],
+// TF32-NOT:     arith.addf
+// TF32:         vector.store
 #left = affine_map<(m, n, k) -> (m, k)>
 #right = affine_map<(m, n, k) -> (n, k)>
 #result = affine_map<(m, n, k) -> (m, n)>

@@ -3,7 +3,7 @@
 // RUN: rm -rf %t && split-file %s %t && cd %t
 
 // RUN: not gatec 2>&1 | FileCheck %s --check-prefix=COMMAND
-// COMMAND: error: expects a command: compile, run, verify, bench or cost; gatec --help explains them
+// COMMAND: error: expects a command: compile, run, verify, bench, cost or explain; gatec --help explains them
 
 // RUN: gatec --version | FileCheck %s --check-prefix=VERSION
 // VERSION: gate {{[0-9]+\.[0-9]+\.[0-9]+}} (LLVM 22.{{.*}}, ABI {{[0-9]+}})
@@ -26,6 +26,9 @@
 
 // RUN: not gatec compile program.mlir --target=toaster 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: error: unknown target 'toaster'; expects cpu, cpu:NAME, cpu:NAME,+feature, cpu:+feature, cuda or cuda:NAME
+
+// RUN: not gatec compile program.mlir --allow-tf32 2>&1 | FileCheck %s --check-prefix=TF32
+// TF32: error: --allow-tf32 expects a GPU, for example --target=cuda:sm_90a; CPUs multiply f32 as f32
 
 // RUN: not gatec compile program.mlir --target=cpu:toaster 2>&1 | FileCheck %s --check-prefix=CPU
 // CPU: error: unknown CPU 'toaster' in --target; LLVM's names are expected, for example x86-64-v3 or znver4

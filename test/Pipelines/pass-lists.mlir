@@ -7,7 +7,7 @@
 // RUN: gate-opt --gate-cpu-pipeline="vector-bits=256 registers=16" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: gate-opt --gate-tile-pipeline="kernels=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=KERNELS
 // RUN: gate-opt --gate-block-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=BLOCK
-// RUN: gate-opt --gate-cuda-pipeline="warpgroups=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=CUDA
+// RUN: gate-opt --gate-cuda-pipeline="warpgroups=true allow-tf32=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=CUDA
 // RUN: gate-opt --gate-reference-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=REFERENCE
 // RUN: gate-opt --gate-reference-pipeline="promote=true" --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=ORACLE
 // RUN: gate-opt --gate-llvm-pipeline --dump-pass-pipeline %s 2>&1 | FileCheck %s --check-prefix=LLVM
@@ -89,7 +89,7 @@
 // CUDA:      Pass Manager with 1 passes:
 // CUDA:      builtin.module(
 // CUDA:      builtin.module(
-// CUDA:      gate-distribute-blocks{{.*}}warpgroups=true
+// CUDA:      gate-distribute-blocks{allow-tf32=true {{.*}}warpgroups=true
 // CUDA:      gate-expand-math{exponential-instruction=true
 // CUDA:      gate-lower-kernel-arguments
 // CUDA:      convert-nvvm-to-llvm

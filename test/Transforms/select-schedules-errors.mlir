@@ -19,6 +19,9 @@
 // RUN: not gate-opt --gate-select-schedules=file=guard.json p.mlir 2>&1 | FileCheck %s --check-prefix=GUARD
 // RUN: not gate-opt --gate-select-schedules=file=last.json p.mlir 2>&1 | FileCheck %s --check-prefix=LAST
 // RUN: not gate-opt --gate-select-schedules=file=unfit.json p.mlir 2>&1 | FileCheck %s --check-prefix=UNFIT
+// RUN: not gate-opt --gate-select-schedules=file=dense.json scan.mlir 2>&1 | FileCheck %s --check-prefix=DENSE
+// RUN: not gate-opt --gate-select-schedules own.mlir 2>&1 | FileCheck %s --check-prefix=OWN
+// RUN: gate-opt "--gate-select-schedules=file=dense.json target=gpu" scan.mlir | FileCheck %s --check-prefix=GPU
 // RUN: not gate-opt --gate-select-schedules=file=unused.json p.mlir 2>&1 | FileCheck %s --check-prefix=UNUSED
 
 // TARGET: error: unknown target 'toaster'; expects one of cpu, gpu
@@ -40,9 +43,24 @@
 // GUARD: error: guard.json: entry 1: expects when to be a size, a comparison (<, <=, >, >=, ==) and a number, as in 'rows < 12', got 'rows is 3'
 // LAST: error: last.json: entry 1: expects no guard in the last case, got one on 'rows'
 // UNFIT: p.mlir:2:8: error: unfit.json: entry 1: unknown choice 'chunk' for product; expects one of form, panel, rows, depth
+// DENSE: scan.mlir:2:15: error: dense.json: entry 1: expects form of a scan to be "rows" for target 'cpu', got "dense", which is for GPUs
+// OWN: own.mlir:2:15: error: expects form of a scan to be "rows" for target 'cpu', got "dense", which is for GPUs
+// GPU: gate.schedule = #gate.schedule<{chunk = 32, few_tokens = 6, form = "dense", segment = 0}>
 // UNUSED: error: unused.json: entry 1: matches no op; the ops that can be scheduled follow
 // UNUSED: p.mlir:2:8: note: linalg.matmul (product) with rows known at the call, columns 64, depth 64
 
+//--- dense.json
+[{"op": "scan", "choice": {"form": "dense", "chunk": 32}}]
+//--- scan.mlir
+func.func @scan(%q: tensor<?x?x2x16xf32>, %g: tensor<?x?x2xf32>) -> tensor<?x?x2x16xf32> {
+  %o, %last = gate.linear_scan %q, %q, %q decay(%g) : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2xf32>) -> (tensor<?x?x2x16xf32>, tensor<?x2x16x16xf32>)
+  return %o : tensor<?x?x2x16xf32>
+}
+//--- own.mlir
+func.func @scan(%q: tensor<?x?x2x16xf32>, %g: tensor<?x?x2xf32>) -> tensor<?x?x2x16xf32> {
+  %o, %last = gate.linear_scan %q, %q, %q decay(%g) {gate.schedule = #gate.schedule<{form = "dense"}>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2xf32>) -> (tensor<?x?x2x16xf32>, tensor<?x2x16x16xf32>)
+  return %o : tensor<?x?x2x16xf32>
+}
 //--- text.json
 [3
 //--- list.json

@@ -31,13 +31,17 @@ cl::SubCommand benchCommand("bench", "Time a function against this machine's "
                                      "ceilings");
 cl::SubCommand costCommand("cost",
                            "Print what a function costs at given sizes");
+cl::SubCommand explainCommand(
+    "explain", "Say what was fused and how it is cut and run, and what was not "
+               "and why");
 
 #define ALL                                                                    \
   cl::cat(gateOptions), cl::sub(compileCommand), cl::sub(runCommand),          \
-      cl::sub(verifyCommand), cl::sub(benchCommand), cl::sub(costCommand)
+      cl::sub(verifyCommand), cl::sub(benchCommand), cl::sub(costCommand),     \
+      cl::sub(explainCommand)
 #define DATA                                                                   \
   cl::cat(gateOptions), cl::sub(runCommand), cl::sub(verifyCommand),           \
-      cl::sub(benchCommand), cl::sub(costCommand)
+      cl::sub(benchCommand), cl::sub(costCommand), cl::sub(explainCommand)
 
 cl::opt<std::string> input(cl::Positional, cl::desc("<program.mlir>"),
                            cl::Required, ALL);
@@ -77,6 +81,12 @@ cl::opt<std::string>
              cl::desc("File of choices that take the place of the compiler's: "
                       "docs/Schedules.md"),
              cl::value_desc("file.json"), ALL);
+cl::opt<bool>
+    allowTf32("allow-tf32",
+              cl::desc("Round operands of f32 products on GPUs to 10 bits "
+                       "behind the point: faster, docs/Numerics.md"),
+              cl::cat(gateOptions), cl::sub(compileCommand),
+              cl::sub(explainCommand));
 cl::opt<bool> debug("g", cl::desc("Keep line tables of the source file"),
                     cl::cat(gateOptions), cl::sub(compileCommand));
 cl::opt<std::string>
@@ -124,6 +134,7 @@ static gate::CompileOptions compileOptions() {
   options.target = target;
   options.embed = embed;
   options.schedule = schedule;
+  options.allowTf32 = allowTf32;
   options.debug = debug;
   options.linker = linker;
   options.saveTemps = saveTemps;
@@ -199,8 +210,10 @@ static int dispatch() {
     return gate::runBench({data, threads, repeats, prepared});
   if (costCommand)
     return gate::runCost(data);
-  llvm::errs() << "error: expects a command: compile, run, verify, bench or "
-                  "cost; gatec --help explains them\n";
+  if (explainCommand)
+    return gate::runExplain(data);
+  llvm::errs() << "error: expects a command: compile, run, verify, bench, cost "
+                  "or explain; gatec --help explains them\n";
   return 1;
 }
 
@@ -208,7 +221,7 @@ int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
   for (cl::SubCommand *command :
        {&cl::SubCommand::getTopLevel(), &compileCommand, &runCommand,
-        &verifyCommand, &benchCommand, &costCommand})
+        &verifyCommand, &benchCommand, &costCommand, &explainCommand})
     cl::HideUnrelatedOptions(gateOptions, *command);
   cl::SetVersionPrinter(
       [](llvm::raw_ostream &os) { os << gate::versionText() << "\n"; });
@@ -221,6 +234,7 @@ int main(int argc, char **argv) {
       "oracle\n"
       "  gatec run model.mlir --input x=x.npy --output-dir out\n"
       "  gatec bench model.mlir --set T=4096           time against ceilings\n"
-      "  gatec cost model.mlir --set T=4096            FLOPs and bytes\n");
+      "  gatec cost model.mlir --set T=4096            FLOPs and bytes\n"
+      "  gatec explain model.mlir --target=cuda        what became of it\n");
   return dispatch();
 }

@@ -149,6 +149,9 @@ def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
            "Warps of a block at most, a power of two">,
     Option<"warpgroups", "warpgroups", "bool", "false",
            "The machine multiplies in groups of four warps (wgmma)">,
+    Option<"allowTf32", "allow-tf32", "bool", "false",
+           "Round operands of f32 products to tf32, instead of splitting each "
+           "into three">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "232448",
            "Bytes of shared memory that a block may have">];
   let dependentDialects = [

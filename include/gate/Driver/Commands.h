@@ -60,6 +60,8 @@ int runBench(const BenchCommand &command);
 
 int runCost(const DataOptions &data);
 
+int runExplain(const DataOptions &data);
+
 } // namespace gate
 
 #endif // GATE_DRIVER_COMMANDS_H

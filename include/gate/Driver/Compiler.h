@@ -10,7 +10,7 @@
 
 #include "gate/Support/Signature.h"
 #include "gate/Target/CPU/Machine.h"
-#include "gate/Target/NVIDIA/Machine.h"
+#include "gate/Target/NVIDIA/Emit.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -46,6 +46,8 @@ struct CompileOptions {
   std::string embed;
   /// File of schedules that take the place of the table's; empty for none.
   std::string schedule;
+  /// Let GPUs round operands of f32 products to tf32.
+  bool allowTf32 = false;
   /// Keep line tables that point to the user's file.
   bool debug = false;
   /// Program to link with; empty for LLD in this process.
@@ -58,6 +60,8 @@ struct CompileOptions {
   std::string reproducer;
   /// Told the name of each stage before it runs.
   std::function<void(llvm::StringRef)> progress;
+  /// Shown the program after each stage; whether the stage is of the GPUs' way.
+  std::function<void(llvm::StringRef, mlir::ModuleOp, bool)> observe;
 };
 
 /// All stages, as named by --emit=mlir:<stage>.
@@ -94,10 +98,15 @@ public:
   mlir::ModuleOp module() { return latest; }
   /// Known once stage "model" is done; what can be prepared, after "tile".
   const LibrarySignature &signature() const { return library; }
-  /// The PTX of the kernels for the first GPU; null without one. All stages
-  /// must have run.
-  const CudaImage *image() const {
-    return library.images.empty() ? nullptr : &library.images.front();
+  /// Whether kernels are compiled. Known once parsed.
+  bool hasGpus() const { return !targets.gpus.empty(); }
+  /// The code of the kernels for each GPU; none without one. All stages must
+  /// have run.
+  llvm::ArrayRef<CudaImage> images() const { return library.images; }
+  /// What the assembler said of the kernels, for each image of the signature;
+  /// nothing where there is no assembler. All stages must have run.
+  llvm::ArrayRef<std::vector<KernelResources>> resources() const {
+    return assembled;
   }
 
   /// Dialects, extensions and translations that programs may need.
@@ -131,6 +140,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> deviceProgram;
   /// The same for all GPUs but the first, while kernels are made.
   std::vector<mlir::OwningOpRef<mlir::ModuleOp>> otherKernels;
+  std::vector<std::vector<KernelResources>> assembled;
   mlir::ModuleOp latest;
   size_t modelDone = 0, cpuDone = 0, deviceDone = 0;
 };

@@ -17,7 +17,10 @@ namespace gate {
 /// Cost of one op of a function.
 struct OpCost {
   std::string op;
+  /// For people: "line 12"; empty without a file.
   std::string location;
+  /// The op's own.
+  mlir::LocationAttr place;
   Cost cost;
 };
 
@@ -29,10 +32,12 @@ struct FunctionCost {
   Cost total;
 };
 
-/// Costs of the public functions of the module of a compiler that is through
-/// stage "model", at the given sizes of named dims. Changes the module.
+/// Costs of the functions of `signature` in a module that is through stage
+/// "model", at the given sizes of named dims. Changes the module: what can be
+/// known of shapes at these sizes is.
 mlir::FailureOr<std::vector<FunctionCost>>
-computeCosts(Session &session, Compiler &compiler,
+computeCosts(Session &session, mlir::ModuleOp module,
+             const LibrarySignature &signature,
              const std::map<std::string, int64_t> &sizes);
 
 } // namespace gate

@@ -87,6 +87,10 @@ struct CudaPipelineOptions : mlir::PassPipelineOptions<CudaPipelineOptions> {
       *this, "warpgroups",
       llvm::cl::desc("Multiply in groups of four warps (wgmma)"),
       llvm::cl::init(false)};
+  Option<bool> allowTf32{
+      *this, "allow-tf32",
+      llvm::cl::desc("Round operands of f32 products to tf32"),
+      llvm::cl::init(false)};
   Option<bool> tensorMaps{
       *this, "tensor-maps",
       llvm::cl::desc("Copy tiles by tensor maps, ahead of their use"),

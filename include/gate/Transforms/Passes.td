@@ -115,6 +115,9 @@ def FormKernels : Pass<"gate-form-kernels", "::mlir::func::FuncOp"> {
     outside `scf.forall`. Loops may have one iteration: they are still kernels.
     An op that reduces more than `reduction-elements` elements, or a number known
     only at the call, is an error. Changes no rounding.
+
+    What a tile is becomes `gate.schedule` of the loop. A producer that stays
+    apart is a missed remark on it, with the reason.
   }];
   let options = [
     Option<"tileElements", "tile-elements", "int64_t", "4096",
@@ -122,8 +125,8 @@ def FormKernels : Pass<"gate-form-kernels", "::mlir::func::FuncOp"> {
     Option<"reductionElements", "reduction-elements", "int64_t", "16384",
            "Elements that one result may reduce">];
   let dependentDialects = [
-    "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect",
-    "::mlir::tensor::TensorDialect"];
+    "::gate::GateDialect", "::mlir::scf::SCFDialect",
+    "::mlir::affine::AffineDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def FuseElementwise : Pass<"gate-fuse-elementwise", "::mlir::func::FuncOp"> {
@@ -131,7 +134,8 @@ def FuseElementwise : Pass<"gate-fuse-elementwise", "::mlir::func::FuncOp"> {
   let description = [{
     An elementwise producer with one use is computed inside its user, unless
     the user is a contraction, which would compute it again for every column.
-    Shapes stay as they are.
+    Shapes stay as they are. A producer that stays apart is a missed remark on it,
+    with the reason.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }

@@ -25,6 +25,8 @@ struct TargetDescription {
   /// Independent tasks from which on the machine is taken to be busy; time is
   /// worth splitting below.
   int64_t leastTasks;
+  /// Scans may have the dense form, which is for kernels of tensor cores.
+  bool hasDenseScans;
 };
 
 /// The descriptions that the table has rows for. The default is first and has

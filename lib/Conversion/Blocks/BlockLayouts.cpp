@@ -52,8 +52,7 @@ LinearLayout gate::sourceLayout(vector::ShapeCastOp op,
 LinearLayout gate::sourceLayout(vector::ExtractStridedSliceOp op,
                                 const LinearLayout &layout) {
   LinearLayout result = layout;
-  for (auto [dim, size] :
-       llvm::enumerate(op.getSourceVectorType().getShape()))
+  for (auto [dim, size] : llvm::enumerate(op.getSourceVectorType().getShape()))
     result = result.grow(dim, size);
   return result;
 }
@@ -142,8 +141,8 @@ ProductLayouts gate::productLayouts(const ProductShape &shape, int64_t warps) {
   return {a, c, d, fragmentDepth};
 }
 
-std::optional<WarpgroupLayouts> gate::warpgroupLayouts(const ProductShape &shape,
-                                                       int64_t warps) {
+std::optional<WarpgroupLayouts>
+gate::warpgroupLayouts(const ProductShape &shape, int64_t warps) {
   Type element = shape.left.getElementType();
   int64_t rows = shape.rows(), columns = shape.columns(), depth = shape.depth();
   if (!(element.isBF16() || element.isF16()) || rows % 64 != 0 ||

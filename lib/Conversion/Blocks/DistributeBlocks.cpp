@@ -456,11 +456,10 @@ LogicalResult Distributor::distribute(Operation *op) {
       llvm::none_of(op->getResultTypes(), isVector))
     return success();
   // Made where they are used.
-  if (op->getNumResults() == 1 &&
-      (BlockLayouts::isFlexible(op->getResult(0)) ||
-       isa<vector::TransposeOp, vector::ShapeCastOp,
-           vector::ExtractStridedSliceOp>(op) ||
-       isRowOfTile(op)))
+  if (op->getNumResults() == 1 && (BlockLayouts::isFlexible(op->getResult(0)) ||
+                                   isa<vector::TransposeOp, vector::ShapeCastOp,
+                                       vector::ExtractStridedSliceOp>(op) ||
+                                   isRowOfTile(op)))
     return success();
   if (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1)
     return distributeElementwise(op);
@@ -604,9 +603,9 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     int64_t most = std::max<int64_t>(reducedRows / 16, 4);
     if (reducedRows &&
         product <= most * LinearLayout::lanes * Distributor::mostSums)
-      warps = std::min(warps, most);
+      warps = std::min<int64_t>(most, hasRing ? 8 : 16);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
-    Distributor distributor(kernel, layouts, sharedBytes);
+    Distributor distributor(kernel, layouts, sharedBytes, allowTf32);
     if (failed(distributor.run()))
       return failure();
     OpBuilder b(kernel);

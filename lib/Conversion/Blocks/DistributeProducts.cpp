@@ -1,7 +1,8 @@
 //===- DistributeProducts.cpp - Products of matrices on tensor cores ------===//
 //
 // mma.sync on fragments in registers. An f32 is the sum of three tf32; of their
-// nine products the six that matter to f32 are added, small ones first.
+// nine products the six that matter to f32 are added, small ones first. Where
+// that is allowed, it is the one tf32 that it rounds to.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -26,8 +27,10 @@ Distributor::Values Distributor::words(Value registers) {
   return split(cast);
 }
 
-/// f32 as three tf32, each what is left of it rounded: all 24 bits, as words.
-std::array<Distributor::Values, 3> Distributor::splitWide(Value registers) {
+/// f32 as `count` tf32, each what is left of it rounded: all 24 bits in three,
+/// as words.
+SmallVector<Distributor::Values, 3> Distributor::splitWide(Value registers,
+                                                           unsigned count) {
   auto type = cast<VectorType>(registers.getType());
   auto integers = VectorType::get(type.getShape(), b.getI32Type());
   auto constant = [&](int32_t value) -> Value {
@@ -40,7 +43,7 @@ std::array<Distributor::Values, 3> Distributor::splitWide(Value registers) {
   Value isSpecial = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
                                           exponent, constant(0x7f800000));
   Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-  std::array<Values, 3> parts;
+  SmallVector<Values, 3> parts(count);
   Value rest = registers;
   for (auto [position, part] : llvm::enumerate(parts)) {
     // 10 bits behind the point: half a unit added, the rest cut.
@@ -84,13 +87,13 @@ LogicalResult Distributor::multiply(vector::ContractionOp op) {
   int64_t depths = op.getLhsType().getDimSize(1) / at.fragmentDepth;
   int64_t columns = at.right.getRegisters() / (depths * (isWide ? 2 : 4));
   int64_t rows = at.left.getRegisters() / (depths * (isWide ? 4 : 8));
-  std::array<Values, 3> leftParts, rightParts;
+  SmallVector<Values, 3> leftParts, rightParts;
   if (isWide) {
-    leftParts = splitWide(left);
-    rightParts = splitWide(right);
+    leftParts = splitWide(left, allowTf32 ? 1 : 3);
+    rightParts = splitWide(right, allowTf32 ? 1 : 3);
   } else {
-    leftParts[0] = words(left);
-    rightParts[0] = words(right);
+    leftParts.push_back(words(left));
+    rightParts.push_back(words(right));
   }
   Values sums = split(acc);
   Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
@@ -129,7 +132,7 @@ LogicalResult Distributor::multiply(vector::ContractionOp op) {
           product(operand(leftParts[l], i, 4), operand(rightParts[r], j, 2),
                   into);
         };
-        if (!isWide) {
+        if (leftParts.size() == 1) {
           multiplyParts(0, 0, d);
           continue;
         }

@@ -12,8 +12,8 @@
 
 #include "Block/IR/Block.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -29,11 +29,12 @@ inline constexpr int64_t slotBarrierBytes = 16;
 /// vector of one dim in the order of its layout.
 class Distributor {
 public:
-  /// `mostShared`: bytes of shared memory that a block may have.
+  /// `mostShared`: bytes of shared memory that a block may have. `allowTf32`:
+  /// an operand of a product in f32 is the tf32 that it rounds to.
   Distributor(mlir::func::FuncOp kernel, BlockLayouts &layouts,
-              int64_t mostShared)
+              int64_t mostShared, bool allowTf32)
       : kernel(kernel), layouts(layouts), b(kernel.getContext()),
-        loc(kernel.getLoc()), mostShared(mostShared) {}
+        loc(kernel.getLoc()), mostShared(mostShared), allowTf32(allowTf32) {}
 
   /// Sums of a product that a thread can hold beside what a kernel needs
   /// otherwise: twice as many where others copy.
@@ -169,7 +170,7 @@ private:
   /// warps begins (in bytes) and further `row` rows and `depth` on.
   Value descriptor(const Staged &matrix, Value groupBytes, int64_t row,
                    int64_t depth);
-  std::array<Values, 3> splitWide(Value registers);
+  llvm::SmallVector<Values, 3> splitWide(Value registers, unsigned count);
 
   // DistributeRings.cpp
   /// A tile of a ring, in blocks of rows of up to 128 bytes, swizzled in pieces
@@ -213,6 +214,7 @@ private:
   llvm::DenseMap<Value, Value> registers;
   Value thread, lane, warp;
   int64_t sharedBytes = 0, mostShared;
+  bool allowTf32;
   /// The ring, with constants that placeShared() sets: where slots and barriers
   /// begin, and the number of stages.
   block::RingType ring;

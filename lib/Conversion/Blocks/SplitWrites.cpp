@@ -144,16 +144,12 @@ void WriteSplitter::run() {
                                     indices, op.getPermutationMapAttr(),
                                     op.getInBoundsAttr());
   }
+  // What computed the whole, users first.
+  Block *block = op->getBlock();
   op.erase();
-  // What computed the whole.
-  SmallVector<Value> left{vector};
-  while (!left.empty()) {
-    Operation *owner = left.pop_back_val().getDefiningOp();
-    if (!owner || !isOpTriviallyDead(owner))
-      continue;
-    llvm::append_range(left, owner->getOperands());
-    owner->erase();
-  }
+  for (Operation &inner : llvm::make_early_inc_range(llvm::reverse(*block)))
+    if (computed.contains(&inner) && isOpTriviallyDead(&inner))
+      inner.erase();
 }
 
 namespace {

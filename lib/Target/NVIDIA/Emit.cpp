@@ -7,6 +7,8 @@
 
 #include "gate/Target/NVIDIA/Emit.h"
 
+#include "gate/Target/LLVM/GenerateCode.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/Builders.h"
@@ -15,9 +17,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/Instructions.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
 
 using namespace mlir;
@@ -131,21 +131,6 @@ static void markConvergent(llvm::Module &module) {
             call->setConvergent();
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager callGraph;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(callGraph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(module, modules);
-}
-
 llvm::Expected<std::string> gate::emitPTX(ModuleOp kernels,
                                           const CudaMachine &machine) {
   OwningOpRef<ModuleOp> own(cast<ModuleOp>(kernels->clone()));
@@ -167,13 +152,10 @@ llvm::Expected<std::string> gate::emitPTX(ModuleOp kernels,
       function.addFnAttr(llvm::Attribute::NoUnwind);
     }
   markConvergent(*code);
-  optimize(*code, **target);
-  llvm::SmallVector<char, 0> text;
-  llvm::raw_svector_ostream stream(text);
-  llvm::legacy::PassManager passes;
-  if ((*target)->addPassesToEmitFile(passes, stream, nullptr,
-                                     llvm::CodeGenFileType::AssemblyFile))
-    return llvm::createStringError("the code generator cannot write PTX");
-  passes.run(*code);
-  return std::string(text.data(), text.size());
+  optimize(*code, **target, /*level=*/2);
+  auto text =
+      generateCode(*code, **target, llvm::CodeGenFileType::AssemblyFile);
+  if (!text)
+    return text.takeError();
+  return std::string(text->data(), text->size());
 }

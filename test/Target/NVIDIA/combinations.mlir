@@ -5,8 +5,9 @@
 // RUN: gatec compile %s --target=cuda --emit=mlir:tile | FileCheck %s --check-prefix=GPU
 // CPU:     scf.forall
 // CPU:     gate.schedule
-// GPU-NOT: gate.schedule
+// CPU-NOT: {tile = "
 // GPU:     scf.forall
+// GPU:     gate.schedule = #gate.schedule<{tile = "
 
 // RUN: gatec compile %s --target=cpu:x86-64,+avx,cuda:sm_80,cuda:sm_90a -o both/libe.so --save-temps=temps
 // RUN: ls temps | FileCheck %s --check-prefix=TEMPS

@@ -21,6 +21,14 @@
 // RUN: llvm-nm --dynamic --defined-only --extern-only --format=just-symbols libboth.so | FileCheck %s --check-prefix=SYMBOL -DPREFIX=both
 // SYMBOL: {{^}}[[PREFIX]]_twice{{$}}
 
+// Kernels for several GPUs are a file for each.
+// RUN: gatec compile %s --target=cuda:sm_80,cpu,cuda:sm_90a --emit=ptx -o kernels.ptx
+// RUN: FileCheck %s --check-prefix=SM80 --input-file=kernels.sm_80.ptx
+// RUN: FileCheck %s --check-prefix=SM90A --input-file=kernels.sm_90a.ptx
+// RUN: not ls kernels.ptx
+// SM90A: .target sm_90a
+// RUN: gatec compile %s --target=cuda:sm_80,cuda:sm_90a --emit=ptx -o plain && ls plain.sm_80 plain.sm_90a
+
 // The stages of both.
 // RUN: gatec compile %s --target=cuda --emit=mlir:block | FileCheck %s --check-prefix=BLOCK
 // BLOCK:     module @gate_kernels

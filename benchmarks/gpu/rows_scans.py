@@ -1,0 +1,120 @@
+"""Rows of linear scans in bf16, beside flash-linear-attention's kernels.
+
+Gates are log-sigmoids of normal numbers in f32, for all alike; `fla-bf16`
+is the same with gates in bf16, as that library's own benchmarks have them.
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from case import GATE, Case, Context, bf16, relative, unwritten
+from programs import SCAN_KINDS, SCAN_SHAPES, SHORT_SCAN, retention_decays, shape_name
+from timing import sets_for
+
+FLA, FLA_NARROW = "fla", "fla-bf16"
+
+
+def recurrence(q, k, v, decay, scale: float) -> torch.Tensor:
+    """o of one batch element and some heads, token by token in f64.
+
+    q, k, v: [T, H, D]; decay: [T, H, D] or [T, H, 1], factors.
+    """
+    tokens, heads, width = q.shape
+    state = torch.zeros(heads, width, width, dtype=torch.float64, device=q.device)
+    out = torch.empty(tokens, heads, width, dtype=torch.float64, device=q.device)
+    for t in range(tokens):
+        state = torch.baddbmm(
+            state * decay[t][:, :, None], k[t][:, :, None], v[t][:, None, :]
+        )
+        out[t] = torch.bmm(q[t][:, None, :], state)[:, 0]
+    return out * scale
+
+
+def peer_call(context: Context, kind: str) -> Callable | None:
+    """fla's function on (q, k, v, g), or nothing."""
+    module = context.fla.module(f"fla.ops.{kind}")
+    if module is None:
+        return None
+    function = getattr(module, f"chunk_{kind}")
+    if kind == "retention":
+        return lambda q, k, v, g: function(q, k, v)[0]
+    return lambda q, k, v, g: function(q, k, v, g)[0]
+
+
+def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
+    B, T, H, D = shape
+    name = f"{kind}-{shape_name(shape)}"
+    case = Case(name, context.work(name))
+    f = context.function(case, f"{kind}_h{H}_d{D}", "scan")
+
+    def inputs() -> tuple[torch.Tensor, ...]:
+        q, k, v = (bf16(B, T, H, D) for _ in range(3))
+        sizes = {"gla": (B, T, H, D), "simple_gla": (B, T, H)}.get(kind)
+        g = sizes and torch.nn.functional.logsigmoid(torch.randn(*sizes, device="cuda"))
+        return q, k, v, g
+
+    bytes_each = 8 * B * T * H * D
+    sets = [inputs() for _ in range(sets_for(bytes_each))]
+    q, k, v, g = sets[0]
+    # One batch element and two heads over the whole length.
+    heads = [0, H - 1]
+    oracle: list[torch.Tensor] = []
+
+    def error(value: torch.Tensor) -> float:
+        if not oracle:
+            parts = [x[B - 1, :, heads].double() for x in (q, k, v)]
+            if g is None:
+                logs = torch.tensor(retention_decays(H), device="cuda")[heads]
+                decay = logs.double().exp().expand(T, 2)[:, :, None]
+            else:
+                decay = g[B - 1, :, heads].double().exp()
+                decay = decay if kind == "gla" else decay[:, :, None]
+            oracle.append(recurrence(*parts, decay, D**-0.5))
+        return relative(value[B - 1, :, heads], oracle[0])
+
+    if f:
+        rooms = [unwritten(B, T, H, D) for _ in sets]
+
+        def ours(q, k, v, g, o):
+            gates = {} if g is None else {"g": g}
+            f(q=q, k=k, v=v, **gates, out=o)
+
+        calls = [
+            lambda one=one, o=o: ours(*one, o)
+            for one, o in zip(sets, rooms, strict=True)
+        ]
+        case.add(GATE, calls, lambda: error(rooms[0]))
+    add_peers(context, case, kind, sets, error)
+    return case
+
+
+def add_peers(context: Context, case: Case, kind: str, sets: list, error) -> None:
+    wanted = [FLA] if kind == "retention" else [FLA, FLA_NARROW]
+    wanted = [name for name in wanted if context.wants(name)]
+    peer = peer_call(context, kind) if wanted else None
+    for name in wanted:
+        if peer is None:
+            case.skipped[name] = context.fla.missing
+            continue
+        own = sets
+        if name == FLA_NARROW:
+            own = [(q, k, v, g.to(torch.bfloat16)) for q, k, v, g in sets]
+
+        def run(one, peer=peer):
+            with torch.no_grad():
+                return peer(*one)
+
+        calls = [lambda one=one: run(one) for one in own]
+        case.add(name, calls, lambda first=calls[0]: error(first()))
+
+
+ROWS = {
+    f"{kind}-{shape_name(shape)}": partial(scan, kind=kind, shape=shape)
+    for kind in SCAN_KINDS
+    for shape in SCAN_SHAPES
+}
+# One call that the host bounds: look at its time without a graph.
+ROWS[f"gla-{shape_name(SHORT_SCAN)}"] = partial(scan, kind="gla", shape=SHORT_SCAN)
