@@ -75,6 +75,7 @@ void gate::buildTilePipeline(OpPassManager &manager,
     manager.addNestedPass<func::FuncOp>(
         memref::createResolveShapedTypeResultDimsPass());
     addSimplifyKernels(manager);
+    manager.addNestedPass<func::FuncOp>(createFuseIntoLoops());
     manager.addNestedPass<func::FuncOp>(createFormKernels());
     return;
   }
@@ -130,6 +131,7 @@ void gate::buildCPUPipeline(OpPassManager &manager,
 
 void gate::buildBlockPipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createVectorizeBlocks());
+  manager.addNestedPass<func::FuncOp>(createSimplifyBlocks());
   addSimplifyKernels(manager);
   addBufferize(manager, addSimplifyKernels);
   // What bufferization copies are kernels, too.

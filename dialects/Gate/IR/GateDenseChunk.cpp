@@ -37,8 +37,9 @@ using namespace gate;
 using Values = SmallVector<Value>;
 using Sizes = SmallVector<OpFoldResult>;
 
-/// Stands for -inf: exp of it is exactly 0, and it adds like a number.
-static constexpr double lowestLogGate = -1.0e4;
+/// Stands for -inf: exp of it is exactly 0, and it adds like a number. All types
+/// of 16 bits have it.
+static constexpr double lowestLogGate = -9984;
 
 /// The largest |b_i - b_r| for which factors and products of operands stay
 /// normal numbers and what rounding the sum costs stays below the rounding of
@@ -78,8 +79,8 @@ private:
     Value scores;
     /// [C, K] what reads the state and what updates it.
     Value queries, keys;
-    /// [K] or [1]: factors of the state before the read, of the update, and of
-    /// the state over the whole chunk; null for 1.
+    /// [K] or [1], null for 1: factors of the state before the read and of what
+    /// the chunk has made of it; or of the state over the whole chunk.
     Value before, after, total;
   };
 
@@ -244,8 +245,13 @@ Value DenseChunkBuilder::sumBySigns(
   };
   auto rest = [&](Value from, Value taken) {
     return b.elementwise({from, taken}, b.empty(b.sizes(from), wide()),
-                         [&](TensorBuilder &s, ValueRange args) {
-                           return s.sub(args[0], s.convert(args[1], wide()));
+                         [&](TensorBuilder &s, ValueRange args) -> Value {
+                           // Infinities and nans are in the part taken, too.
+                           return arith::SubFOp::create(
+                               s.builder, s.loc, args[0],
+                               s.convert(args[1], wide()),
+                               arith::FastMathFlags::nnan |
+                                   arith::FastMathFlags::ninf);
                          });
   };
   Value high = rounded(gates), afterHigh = rest(gates, high);
@@ -451,9 +457,8 @@ Values DenseChunkBuilder::vectorDecay(Value gates, Value state) {
 }
 
 /// Sums from the middle row on, whose exponentials are known to be in range.
-DenseChunkBuilder::Parts DenseChunkBuilder::checkedDecay(Value gates,
-                                                         Value first,
-                                                         Value last) {
+DenseChunkBuilder::Parts
+DenseChunkBuilder::checkedDecay(Value gates, Value first, Value last) {
   // +1 after the middle through i, -1 after i through the middle.
   Value sums = sumBySigns(
       [&](TensorBuilder &e, Value i, Value r) {
@@ -482,7 +487,6 @@ DenseChunkBuilder::Parts DenseChunkBuilder::checkedDecay(Value gates,
   parts.scores = maskedProduct(parts.queries, parts.keys);
   parts.before = exponential(first);
   parts.after = exponential(last);
-  parts.total = exponential(sumOf(first, last));
   return parts;
 }
 
@@ -497,6 +501,8 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactDecay(Value gates, Value first,
         }));
   };
   Parts parts;
+  // First: its loop needs the registers.
+  parts.scores = exactScores(gates);
   parts.queries = rescaled(
       query, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
         return isBefore(e, r, i, true);
@@ -505,7 +511,6 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactDecay(Value gates, Value first,
       rescaled(key, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
                  return isBefore(e, i, r, false);
                }));
-  parts.scores = exactScores(gates);
   parts.total = exponential(sumOf(first, last));
   return parts;
 }
@@ -526,8 +531,8 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
         return s.convert(s.mul(args[0], s.number(wide(), scale)), stored);
       });
 
-  // S' = total S + after (keys^T v).
-  Value next = state;
+  // S' = after (before S + keys^T v), or total S + keys^T v.
+  Value next = before;
   if (parts.total) {
     bool isVector =
         !cast<RankedTensorType>(parts.total.getType()).hasStaticShape() ||
@@ -542,18 +547,10 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
                        return s.mul(args[0], args[1]);
                      });
   }
-  if (parts.after) {
-    Value update = product(parts.keys, {2, 0}, value, {2, 1}, keys, values);
-    next =
-        b.generic({next, update, parts.after}, b.empty({keys, values}, wide()),
-                  {map(2, {0, 1}), map(2, {0, 1}), map(2, {0}), map(2, {0, 1})},
-                  2, [](TensorBuilder &s, ValueRange args) {
-                    return s.add(args[0], s.mul(args[1], args[2]));
-                  });
-  } else {
-    next = b.contract(parts.keys, value, next,
-                      {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2);
-  }
+  next = b.contract(parts.keys, value, next,
+                    {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2);
+  if (parts.after)
+    next = scaled(next, parts.after, 0);
   return {output, next};
 }
 

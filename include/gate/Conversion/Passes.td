@@ -67,6 +67,19 @@ def ConvertMathToCalls : Pass<"gate-convert-math-to-calls", "::mlir::ModuleOp"> 
                            "::mlir::vector::VectorDialect"];
 }
 
+def SimplifyBlocks : Pass<"gate-simplify-blocks", "::mlir::func::FuncOp"> {
+  let summary = "Drop masks and products of tiles that change nothing";
+  let description = [{
+    On tensors and vectors of whole tiles, before bufferization: a mask of what
+    is zero past the end of a tile anyway; the larger of a widened number and a
+    bound that its own type has, which is the bound of the narrow number; the
+    difference of a value to itself where infinities do not matter; products of
+    constants with zeros. A log-gate stored in bf16 is split into three bf16 of
+    which two are zero: their products go.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def StageCopies : Pass<"gate-stage-copies", "::mlir::func::FuncOp"> {
   let summary = "Copy tiles asynchronously, ahead of their use";
   let description = [{

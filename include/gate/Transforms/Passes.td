@@ -103,6 +103,17 @@ def ExpandMeaning : Pass<"gate-expand-meaning", "::mlir::func::FuncOp"> {
     "::mlir::math::MathDialect"];
 }
 
+def FuseIntoLoops : Pass<"gate-fuse-into-loops", "::mlir::func::FuncOp"> {
+  let summary = "Compute elementwise ops inside the loop that reads them";
+  let description = [{
+    An elementwise op (all maps the identity) that only one slice in a parallel
+    loop reads moves there, onto slices of its inputs: the gates of a scan that
+    are widened or activated first need no memory of their own.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def FormKernels : Pass<"gate-form-kernels", "::mlir::func::FuncOp"> {
   let summary = "Group linalg ops into parallel loops over tiles of a kernel";
   let description = [{

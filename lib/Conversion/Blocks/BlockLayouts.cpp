@@ -215,21 +215,40 @@ bool BlockLayouts::isFlexible(Value value) {
   return false;
 }
 
-bool BlockLayouts::isPositional(Value value) {
-  if (isFlexible(value))
-    return true;
+bool BlockLayouts::isReadable(Value value) {
   Operation *op = value.getDefiningOp();
-  return op && OpTrait::hasElementwiseMappableTraits(op) &&
-         llvm::all_of(op->getOperands(), isPositional);
+  if (!op || !isa<VectorType>(value.getType()))
+    return false;
+  if (isa<block::TakeOp>(op))
+    return true;
+  // Of one tile, and constants.
+  if (!isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp, arith::MaximumFOp,
+           arith::MinimumFOp>(op))
+    return false;
+  return isReadable(op->getOperand(0)) &&
+         llvm::all_of(op->getOperands().drop_front(), [](Value operand) {
+           return matchPattern(operand, m_Constant());
+         });
 }
 
-/// The operand of an elementwise op that says what its layout is: one that was
-/// computed from data, or else one that was computed at all.
+bool BlockLayouts::isPositional(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && (isFlexible(value) ||
+                (OpTrait::hasElementwiseMappableTraits(op) &&
+                 llvm::all_of(op->getOperands(), [](Value operand) {
+                   return !isa<VectorType>(operand.getType()) ||
+                          isPositional(operand);
+                 })));
+}
+
+/// The operand that an elementwise op takes its layout from: one that was
+/// computed from data, or else one that was computed at all; null where it can
+/// be computed in any.
 static Value leadingOperand(Operation *op) {
   Value computed;
   for (Value operand : op->getOperands()) {
     if (!isa<VectorType>(operand.getType()) ||
-        BlockLayouts::isFlexible(operand))
+        BlockLayouts::isReadable(operand) || BlockLayouts::isFlexible(operand))
       continue;
     if (!BlockLayouts::isPositional(operand))
       return operand;
@@ -254,20 +273,20 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
             volume(reduction.getSource())};
   }
   if (isa<vector::ContractionOp, block::MultiplyOp>(user)) {
-    // A left side that stays the same in a loop stays in registers, as the
-    // fragments that wgmma takes.
-    auto inner = user->getParentOfType<scf::ForOp>();
-    if (warpgroups && use.getOperandNumber() == 0 && inner &&
-        inner.isDefinedOutsideOfLoop(use.get()))
-      if (std::optional<WarpgroupLayouts> groups =
-              warpgroupLayouts(ProductShape::of(user), warps))
-        return {groups->left, 2 * volume(use.get())};
     // What a product adds to is kept as it comes out; its operands go through
     // shared memory in any case.
     ProductShape product = ProductShape::of(user);
     if (use.getOperandNumber() == 2)
       return {ofProduct(user),
               product.left.getNumElements() * product.columns()};
+    // But a left matrix that costs nothing in any layout, or that a loop does
+    // not change, which is made where the product takes it from registers.
+    auto inner = user->getParentOfType<scf::ForOp>();
+    bool isMadeOnce = inner && inner.isDefinedOutsideOfLoop(use.get());
+    if (use.getOperandNumber() == 0 && warpgroups &&
+        (isMadeOnce || isPositional(use.get())))
+      if (auto groups = warpgroupLayouts(product, warps))
+        return {groups->left, 2 * volume(use.get())};
     return {ofMemory(shape), volume(use.get())};
   }
   if (auto loop = dyn_cast<scf::ForOp>(user)) {
@@ -293,9 +312,12 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
   }
   if (OpTrait::hasElementwiseMappableTraits(user) &&
       user->getNumResults() == 1) {
-    // A mask follows what it masks.
-    Value leading = leadingOperand(user);
-    if (isPositional(use.get()) && leading && !isPositional(leading))
+    // A mask follows what it masks, a tile that can be read in any layout what
+    // it is used with.
+    bool isReadable = BlockLayouts::isReadable(use.get());
+    Value leading =
+        isReadable || isPositional(use.get()) ? leadingOperand(user) : Value();
+    if (leading && (isReadable || !isPositional(leading)))
       return {of(leading), 2 * volume(leading)};
     return demandFor(user->getResult(0));
   }
@@ -353,16 +375,12 @@ LinearLayout BlockLayouts::of(Value value) {
   } else {
     bool isElementwise = OpTrait::hasElementwiseMappableTraits(op);
     Value leading = isElementwise ? leadingOperand(op) : Value();
-    if (isPositional(value))
-      leading = Value();
     Demand demand = demandFor(value);
     auto type = llvm::cast<VectorType>(value.getType());
     if (leading)
       layout = of(leading);
-    else if (!isElementwise && !isa_and_nonnull<block::TakeOp>(op) &&
-             demand.weight <= type.getNumElements())
-      // A load of its own size goes along memory, whoever reads it. A tile in
-      // shared memory can be read in any layout.
+    else if (!isElementwise && demand.weight <= type.getNumElements())
+      // A load of its own size goes along memory, whoever reads it.
       layout = ofMemory(type.getShape());
     else
       layout = demand.layout;

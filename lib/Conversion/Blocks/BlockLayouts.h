@@ -40,7 +40,9 @@ public:
   /// Whether a value follows from positions and constants alone, as masks do:
   /// nothing but what it is used with says what its layout should be.
   static bool isPositional(mlir::Value value);
-
+  /// Whether a value is a tile in shared memory, or little work on such: made
+  /// where it is used, in the layout that is asked for.
+  static bool isReadable(mlir::Value value);
   /// Lanes along memory, for a value whose users do not care.
   LinearLayout ofMemory(llvm::ArrayRef<int64_t> shape) const {
     return LinearLayout::blocked(shape, contiguous, warps);

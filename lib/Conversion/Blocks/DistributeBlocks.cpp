@@ -248,7 +248,7 @@ Value Distributor::get(Value vector, const LinearLayout &layout) {
           "expects constants of one value in a GPU kernel");
     return value;
   }
-  if (tiles.contains(vector))
+  if (BlockLayouts::isReadable(vector))
     return readTile(vector, layout);
   Operation *op = vector.getDefiningOp();
   if (auto row = dyn_cast_or_null<vector::ExtractOp>(op))
@@ -460,6 +460,8 @@ LogicalResult Distributor::distribute(Operation *op) {
                                    isa<vector::TransposeOp, vector::ShapeCastOp,
                                        vector::ExtractStridedSliceOp>(op) ||
                                    isRowOfTile(op)))
+    return success();
+  if (op->getNumResults() == 1 && BlockLayouts::isReadable(op->getResult(0)))
     return success();
   if (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1)
     return distributeElementwise(op);

@@ -293,78 +293,87 @@ LogicalResult Distributor::release(block::ReleaseOp op) {
   return success();
 }
 
-Value Distributor::tileAddress(const RingTile &at, int64_t bytes, Value row,
-                               Value column) {
-  int64_t piece = 16 / bytes, spanElements = at.span / bytes,
-          turns = at.span / 16;
+Value Distributor::readShared(const LinearLayout &layout,
+                              const Placement &placement, Value start,
+                              unsigned inner, Type element) {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t width = std::min(16 / bytes, layout.getContiguous(inner));
+  auto address = addressesOf(layout, placement, start);
+  Values elements;
+  for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
+    Value chunk = LLVM::LoadOp::create(
+        b, loc, VectorType::get({width}, element), address(reg),
+        static_cast<unsigned>(width * bytes));
+    llvm::append_range(elements, split(chunk));
+  }
+  return join(elements);
+}
+
+Value Distributor::readRow(vector::ExtractOp op, const LinearLayout &layout) {
+  RingTile at = tiles.lookup(op.getSource());
+  VectorType type = op.getSourceVectorType();
+  Type element = type.getElementType();
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  // The row's own start and pattern; columns are placed as in row 0, with the
+  // pattern flipped.
+  Value row = op.getDynamicPosition()[0];
+  int64_t turns = at.span / 16;
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantIndexOp::create(b, loc, n);
   };
   Value turn = arith::DivUIOp::create(b, loc, row, number(8 / turns));
   turn = arith::RemUIOp::create(b, loc, turn, number(turns));
-  turn = arith::MulIOp::create(b, loc, turn, number(piece));
-  Value place = arith::RemUIOp::create(b, loc, column, number(spanElements));
-  place = arith::XOrIOp::create(b, loc, place, turn);
-  place = arith::AddIOp::create(
-      b, loc, place, arith::MulIOp::create(b, loc, row, number(spanElements)));
-  Value block = arith::DivUIOp::create(b, loc, column, number(spanElements));
-  Value address = arith::AddIOp::create(
-      b, loc, arith::MulIOp::create(b, loc, place, number(bytes)),
-      arith::MulIOp::create(b, loc, block, number(at.block)));
-  address = arith::AddIOp::create(b, loc, address, at.start);
-  return sharedAddress(address, b.getI8Type());
-}
-
-Value Distributor::readRow(vector::ExtractOp op, const LinearLayout &layout) {
-  RingTile at = tiles.lookup(op.getSource());
-  Type element = op.getSourceVectorType().getElementType();
-  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  turn = arith::MulIOp::create(b, loc, turn, number(16));
+  Value start = arith::AddIOp::create(
+      b, loc, at.start, arith::MulIOp::create(b, loc, row, number(at.span)));
   int64_t width = std::min(16 / bytes, layout.getContiguous(0));
   Values thread = threadCoordinates(layout), elements;
   for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
-    Value address = tileAddress(at, bytes, op.getDynamicPosition()[0],
-                                coordinate(layout, thread, reg, 0));
-    Value chunk = LLVM::LoadOp::create(b, loc, VectorType::get({width}, element),
-                                       address,
-                                       static_cast<unsigned>(width * bytes));
+    Value column = coordinate(layout, thread, reg, 0);
+    column = arith::MulIOp::create(b, loc, column, number(bytes));
+    Value block = arith::DivUIOp::create(b, loc, column, number(at.span));
+    Value place = arith::RemUIOp::create(b, loc, column, number(at.span));
+    place = arith::XOrIOp::create(b, loc, place, turn);
+    place = arith::AddIOp::create(
+        b, loc, place,
+        arith::MulIOp::create(b, loc, block, number(at.block)));
+    place = arith::AddIOp::create(b, loc, place, start);
+    Value chunk = LLVM::LoadOp::create(
+        b, loc, VectorType::get({width}, element),
+        sharedAddress(place, b.getI8Type()),
+        static_cast<unsigned>(width * bytes));
     llvm::append_range(elements, split(chunk));
   }
   return join(elements);
 }
 
 Value Distributor::readTile(Value tile, const LinearLayout &layout) {
-  SmallVector<std::pair<LinearLayout, Value>, 1> &known = tilesRead[tile];
   Block *here = b.getInsertionBlock();
   // Inside a branch or a loop reading again is cheaper than holding registers.
-  for (auto &[other, value] : known)
+  for (auto &[other, value] : tilesRead[tile])
     if (other == layout && value.getParentBlock() == here)
       return value;
-  RingTile at = tiles.lookup(tile);
+  Value result;
+  Operation *op = tile.getDefiningOp();
   auto type = cast<VectorType>(tile.getType());
-  Type element = type.getElementType();
-  int64_t bytes = element.getIntOrFloatBitWidth() / 8, piece = 16 / bytes;
-  unsigned last = type.getRank() - 1;
-  auto number = [&](int64_t n) -> Value {
-    return arith::ConstantIndexOp::create(b, loc, n);
-  };
-  int64_t width = std::min(piece, layout.getContiguous(last));
-  Values thread = threadCoordinates(layout), elements;
-  for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
-    Value row = number(0);
-    for (unsigned dim = 0; dim < last; ++dim)
-      row = arith::AddIOp::create(
-          b, loc,
-          arith::MulIOp::create(b, loc, row, number(type.getDimSize(dim))),
-          coordinate(layout, thread, reg, dim));
-    Value column = coordinate(layout, thread, reg, last);
-    Value chunk = LLVM::LoadOp::create(
-        b, loc, VectorType::get({width}, element),
-        tileAddress(at, bytes, row, column),
-        static_cast<unsigned>(width * bytes));
-    llvm::append_range(elements, split(chunk));
+  if (isa<block::TakeOp>(op)) {
+    Type element = type.getElementType();
+    unsigned last = type.getRank() - 1;
+    result = readShared(layout,
+                        swizzledRows(type.getShape(), last,
+                                     element.getIntOrFloatBitWidth() / 8),
+                        tiles.lookup(tile).start, last, element);
+  } else {
+    Values operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(get(operand, layout));
+    OperationState state(loc, op->getName());
+    state.addOperands(operands);
+    state.addTypes(registersType(tile, layout));
+    state.addAttributes(op->getAttrs());
+    result = b.create(state)->getResult(0);
   }
-  Value result = join(elements);
-  known.push_back({layout, result});
+  tilesRead[tile].push_back({layout, result});
   return result;
 }
 

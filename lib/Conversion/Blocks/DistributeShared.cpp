@@ -12,6 +12,7 @@
 #include "Distributor.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace gate;
@@ -44,6 +45,88 @@ Value Distributor::sharedAddress(Value index, Type element) {
   Value offset = arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
   return LLVM::GEPOp::create(b, loc, pointer, element, base,
                              ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Distributor::Placement Distributor::swizzledRows(ArrayRef<int64_t> shape,
+                                                 unsigned inner,
+                                                 int64_t bytes) {
+  int64_t span = std::min<int64_t>(shape[inner] * bytes, 128), rows = 1;
+  for (auto [dim, size] : llvm::enumerate(shape))
+    rows *= dim == inner ? 1 : size;
+  SmallVector<int64_t> sizes(shape);
+  return [=](const Coordinates &place) {
+    int64_t row = 0;
+    for (auto [dim, size] : llvm::enumerate(sizes))
+      if (dim != inner)
+        row = row * size + place[dim];
+    int64_t column = place[inner] * bytes, turns = span / 16;
+    int64_t turn = turns > 1 ? row / (8 / turns) % turns * 16 : 0;
+    return column / span * (rows * span) + row * span + (column % span ^ turn);
+  };
+}
+
+Distributor::Placement Distributor::wholeRows(ArrayRef<int64_t> shape,
+                                              int64_t bytes) {
+  SmallVector<int64_t> sizes(shape);
+  return [=](const Coordinates &place) {
+    int64_t row = 0, rank = sizes.size();
+    if (rank == 0)
+      return int64_t(0);
+    for (int64_t dim = 0; dim + 1 < rank; ++dim)
+      row = row * sizes[dim] + place[dim];
+    // A column is spread over banks.
+    int64_t width = sizes.back() * bytes;
+    int64_t turns = std::clamp<int64_t>(width / 16, 1, 8);
+    return row * width + (place.back() * bytes ^ row % turns * 16);
+  };
+}
+
+std::function<Value(int64_t)>
+Distributor::addressesOf(const LinearLayout &layout, const Placement &placement,
+                         Value start) {
+  auto number = [this](int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, n);
+  };
+  // Each bit of a lane's or warp's number flips some bits of the offset; those
+  // that move equally far move together.
+  Value offset;
+  int64_t threadBits = 0;
+  for (auto [place, index] : {std::pair(LinearLayout::Lane, laneId()),
+                              std::pair(LinearLayout::Warp, warpId())}) {
+    llvm::MapVector<int64_t, int64_t> masks;
+    for (auto [bit, basis] : llvm::enumerate(layout.getBases(place))) {
+      int64_t flips = placement(basis);
+      threadBits |= flips;
+      for (int64_t to = 0; flips >> to; ++to)
+        if (flips >> to & 1)
+          masks[to - static_cast<int64_t>(bit)] |= int64_t(1) << bit;
+    }
+    for (auto [distance, mask] : masks) {
+      Value part = arith::AndIOp::create(b, loc, index, number(mask));
+      if (distance > 0)
+        part = arith::ShLIOp::create(b, loc, part, number(distance));
+      else if (distance < 0)
+        part = arith::ShRUIOp::create(b, loc, part, number(-distance));
+      offset =
+          offset ? Value(arith::XOrIOp::create(b, loc, offset, part)) : part;
+    }
+  }
+  if (!offset)
+    offset = number(0);
+  return [this, layout, placement, offset, threadBits,
+          start](int64_t reg) -> Value {
+    auto number = [this](int64_t n) -> Value {
+      return arith::ConstantIndexOp::create(b, loc, n);
+    };
+    int64_t own = placement(layout.ofRegister(reg));
+    Value flipped = offset;
+    if (int64_t flips = own & threadBits)
+      flipped = arith::XOrIOp::create(b, loc, offset, number(flips));
+    Value address = arith::AddIOp::create(b, loc, start, flipped);
+    if (int64_t adds = own & ~threadBits)
+      address = arith::AddIOp::create(b, loc, address, number(adds));
+    return sharedAddress(address, b.getI8Type());
+  };
 }
 
 std::optional<int64_t> Distributor::findScratch(int64_t bytes, int64_t most,
@@ -197,27 +280,8 @@ Value Distributor::exchange(Value value, const LinearLayout &from,
       barrier();
   };
   int64_t rank = shape.size();
-  int64_t last = rank ? shape.back() : 1;
   int64_t piece = 16 / bytes;
-  int64_t pieces = std::clamp<int64_t>(last / piece, 1, 8);
-  auto address = [&](const LinearLayout &layout, Values &thread, int64_t reg) {
-    Value row = number(0);
-    for (int64_t dim = 0; dim + 1 < rank; ++dim)
-      row = arith::AddIOp::create(
-          b, loc, arith::MulIOp::create(b, loc, row, number(shape[dim])),
-          coordinate(layout, thread, reg, dim));
-    Value column = rank ? coordinate(layout, thread, reg, rank - 1) : number(0);
-    if (pieces > 1) {
-      Value turn = arith::AndIOp::create(b, loc, row, number(pieces - 1));
-      turn = arith::MulIOp::create(b, loc, turn, number(piece));
-      column = arith::XOrIOp::create(b, loc, column, turn);
-    }
-    Value index = arith::AddIOp::create(
-        b, loc, arith::MulIOp::create(b, loc, row, number(last)), column);
-    index = arith::AddIOp::create(
-        b, loc, arith::MulIOp::create(b, loc, index, number(bytes)), start);
-    return sharedAddress(index, b.getI8Type());
-  };
+  Placement placement = wholeRows(shape, bytes);
   auto widthOf = [&](const LinearLayout &layout) {
     return rank ? std::min(piece, layout.getContiguous(rank - 1)) : 1;
   };
@@ -235,21 +299,21 @@ Value Distributor::exchange(Value value, const LinearLayout &from,
       return arith::IndexCastOp::create(b, loc, element, scalar);
     return scalar;
   };
-  Values thread = threadCoordinates(from);
+  std::function<Value(int64_t)> address = addressesOf(from, placement, start);
   Values scalars = llvm::map_to_vector(split(value), toStored);
   int64_t width = widthOf(from);
   for (int64_t reg = 0, e = scalars.size(); reg < e; reg += width) {
     Values chunk(scalars.begin() + reg, scalars.begin() + reg + width);
-    LLVM::StoreOp::create(b, loc, join(chunk), address(from, thread, reg),
+    LLVM::StoreOp::create(b, loc, join(chunk), address(reg),
                           static_cast<unsigned>(width * bytes));
   }
   synchronize();
-  thread = threadCoordinates(to);
+  address = addressesOf(to, placement, start);
   Values loaded;
   width = widthOf(to);
   for (int64_t reg = 0; reg < to.getRegisters(); reg += width) {
     Value chunk = LLVM::LoadOp::create(b, loc, VectorType::get({width}, stored),
-                                       address(to, thread, reg),
+                                       address(reg),
                                        static_cast<unsigned>(width * bytes));
     llvm::append_range(loaded, split(chunk));
   }

@@ -74,40 +74,20 @@ Distributor::stage(Value matrix, std::optional<unsigned> &place) {
                            !mayLieAlongRows
                        ? depth
                        : rows;
-  unsigned outer = 1 - inner;
   place = takeScratch(type.getNumElements() * elementBytes);
   scratch[*place].isKept = true;
   staged[base] = {*place, inner};
   Staged result = describe(inner, *place);
 
-  int64_t spanElements = result.span / elementBytes;
-  int64_t piece = 16 / elementBytes;
-  int64_t chunk = std::min(layout.getContiguous(inner), piece);
-  Values thread = threadCoordinates(layout);
+  int64_t chunk =
+      std::min(layout.getContiguous(inner), 16 / elementBytes);
+  auto address =
+      addressesOf(layout, swizzledRows(type.getShape(), inner, elementBytes),
+                  number(scratch[*place].offset));
   Values elements = split(value);
   for (int64_t reg = 0, e = elements.size(); reg < e; reg += chunk) {
-    Value o = coordinate(layout, thread, reg, outer);
-    Value i = coordinate(layout, thread, reg, inner);
-    // The block, the row in it, and the place in the row: pieces of 16 bytes
-    // change places with the row number.
-    Value block = arith::DivUIOp::create(b, loc, i, number(spanElements));
-    Value column = arith::RemUIOp::create(b, loc, i, number(spanElements));
-    int64_t turns = result.span / 16;
-    Value turn = arith::DivUIOp::create(b, loc, o, number(8 / turns));
-    turn = arith::RemUIOp::create(b, loc, turn, number(turns));
-    turn = arith::MulIOp::create(b, loc, turn, number(piece));
-    column = arith::XOrIOp::create(b, loc, column, turn);
-    Value index = arith::AddIOp::create(
-        b, loc,
-        arith::MulIOp::create(b, loc, block,
-                              number(result.block / elementBytes)),
-        arith::MulIOp::create(b, loc, o, number(spanElements)));
-    index = arith::AddIOp::create(b, loc, index, column);
-    index = arith::AddIOp::create(
-        b, loc, index, number(scratch[*place].offset / elementBytes));
     Values part(elements.begin() + reg, elements.begin() + reg + chunk);
-    LLVM::StoreOp::create(b, loc, join(part),
-                          sharedAddress(index, type.getElementType()),
+    LLVM::StoreOp::create(b, loc, join(part), address(reg),
                           static_cast<unsigned>(chunk * elementBytes));
   }
   // Tensor cores see what was written before this.

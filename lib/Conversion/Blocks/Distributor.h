@@ -18,6 +18,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <functional>
+
 namespace gate {
 
 /// Dynamic shared memory, one symbol for all kernels.
@@ -85,6 +87,21 @@ private:
   void barrier();
   /// The address of element `index` in the kernel's buffer.
   Value sharedAddress(Value index, mlir::Type element);
+  /// How many bytes from the start of a tile the element at given coordinates
+  /// is: linear over bits, as layouts are, so that a register adds or flips
+  /// constant bits of what a thread has.
+  using Placement = std::function<int64_t(const Coordinates &)>;
+  /// Rows of `span` bytes in blocks, swizzled in pieces of 16 bytes; `inner` is
+  /// the dim along rows.
+  static Placement swizzledRows(llvm::ArrayRef<int64_t> shape, unsigned inner,
+                                int64_t bytes);
+  /// Rows along the last dim, swizzled in pieces of 16 bytes.
+  static Placement wholeRows(llvm::ArrayRef<int64_t> shape, int64_t bytes);
+  /// The address of each register of a thread, for a tile that starts `start`
+  /// bytes (an index) from the start of shared memory.
+  std::function<Value(int64_t reg)> addressesOf(const LinearLayout &layout,
+                                                const Placement &placement,
+                                                Value start);
   /// A part of shared memory that values pass through.
   struct Scratch {
     int64_t offset = 0, bytes = 0;
@@ -197,10 +214,10 @@ private:
   /// Which time the slot is used, even or odd.
   Value parityOf(Value step);
   Value readTile(Value tile, const LinearLayout &layout);
+  Value readShared(const LinearLayout &layout, const Placement &placement,
+                   Value start, unsigned inner, mlir::Type element);
   bool isRowOfTile(mlir::Operation *op);
   Value readRow(mlir::vector::ExtractOp op, const LinearLayout &layout);
-  /// Where an element of a tile is, in bytes of one element.
-  Value tileAddress(const RingTile &at, int64_t bytes, Value row, Value column);
   /// The tile of a ring that a matrix is, if any, and whether transposed.
   std::optional<std::pair<RingTile, bool>> findTile(Value matrix);
   int64_t addTensorMap(block::CopyOp op, int64_t span);

@@ -91,9 +91,9 @@ inline LibrarySignature cudaTestSignature() {
     function.launchSymbol = "launch_" + function.name;
     function.launchWorkspaceSymbol = "launch_workspace_" + function.name;
   }
-  library.images = {{"sm_80", 8, 0, false, "ptx for sm_80", ""},
-                    {"sm_90a", 9, 0, true, "ptx for sm_90a", "cubin"}};
-  library.kernels = {{"scan", 128, 65536}, {"tail", 64, 0}};
+  library.images = {
+      {"sm_80", 8, 0, false, "ptx for sm_80", "", {kernel}},
+      {"sm_90a", 9, 0, true, "ptx for sm_90a", "cubin", {kernel}}};
   return library;
 }
 

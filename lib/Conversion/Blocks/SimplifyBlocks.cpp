@@ -1,0 +1,242 @@
+//===- SimplifyBlocks.cpp - What whole tiles make superfluous -------------===//
+//
+// Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "gate/Conversion/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace gate {
+#define GEN_PASS_DEF_SIMPLIFYBLOCKS
+#include "gate/Conversion/Passes.h.inc"
+} // namespace gate
+
+using namespace mlir;
+using namespace gate;
+
+static bool isZero(Value value) {
+  return matchPattern(value, m_AnyZeroFloat());
+}
+
+/// A mask that is true before place `limit` along dim `dim`.
+static std::optional<std::pair<unsigned, Value>> limitOf(Value mask) {
+  if (auto made = mask.getDefiningOp<vector::CreateMaskOp>()) {
+    if (made.getType().getRank() != 1)
+      return std::nullopt;
+    return std::pair(0u, made.getOperands().front());
+  }
+  if (auto broadcast = mask.getDefiningOp<vector::BroadcastOp>()) {
+    auto source = dyn_cast<VectorType>(broadcast.getSourceType());
+    auto limit = source ? limitOf(broadcast.getSource()) : std::nullopt;
+    if (!limit || source.getShape() != broadcast.getResultVectorType()
+                                           .getShape()
+                                           .take_back(source.getRank()))
+      return std::nullopt;
+    limit->first +=
+        broadcast.getResultVectorType().getRank() - source.getRank();
+    return limit;
+  }
+  if (auto transpose = mask.getDefiningOp<vector::TransposeOp>()) {
+    auto limit = limitOf(transpose.getVector());
+    if (!limit)
+      return std::nullopt;
+    limit->first = llvm::find(transpose.getPermutation(), limit->first) -
+                   transpose.getPermutation().begin();
+    return limit;
+  }
+  return std::nullopt;
+}
+
+/// The size of dim `dim` of a tensor, where a slice says it.
+static OpFoldResult sizeOf(Value tensor, unsigned dim) {
+  auto type = cast<ShapedType>(tensor.getType());
+  if (!type.isDynamicDim(dim))
+    return Builder(tensor.getContext()).getIndexAttr(type.getDimSize(dim));
+  auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice)
+    return OpFoldResult();
+  llvm::SmallBitVector dropped = slice.getDroppedDims();
+  for (auto [from, size] : llvm::enumerate(slice.getMixedSizes()))
+    if (!dropped.test(from) && dim-- == 0)
+      return size;
+  return OpFoldResult();
+}
+
+/// Whether a value is zero from place `limit` on along dim `dim`, because what
+/// it is computed from ends there.
+static bool isZeroFrom(Value value, unsigned dim, Value limit) {
+  if (isZero(value))
+    return true;
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  auto all = [&](ValueRange operands) {
+    return llvm::all_of(operands, [&](Value operand) {
+      return isZeroFrom(operand, dim, limit);
+    });
+  };
+  if (auto read = dyn_cast<vector::TransferReadOp>(op)) {
+    auto expr = dyn_cast<AffineDimExpr>(read.getPermutationMap().getResult(dim));
+    if (!expr || read.getMask() || !isZero(read.getPadding()) ||
+        read.isDimInBounds(dim) ||
+        !matchPattern(read.getIndices()[expr.getPosition()], m_Zero()) ||
+        !isa<RankedTensorType>(read.getBase().getType()))
+      return false;
+    OpFoldResult size = sizeOf(read.getBase(), expr.getPosition());
+    return size && isEqualConstantIntOrValue(size, limit);
+  }
+  if (auto transpose = dyn_cast<vector::TransposeOp>(op))
+    return isZeroFrom(transpose.getVector(), transpose.getPermutation()[dim],
+                      limit);
+  if (isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp, arith::AddFOp,
+          arith::SubFOp>(op))
+    return all(op->getOperands());
+  if (auto choice = dyn_cast<arith::SelectOp>(op))
+    return all({choice.getTrueValue(), choice.getFalseValue()});
+  if (auto maximum = dyn_cast<arith::MaximumFOp>(op)) {
+    // Zero is larger than a negative bound.
+    DenseFPElementsAttr bound;
+    if (matchPattern(maximum.getRhs(), m_Constant(&bound)) && bound.isSplat() &&
+        bound.getSplatValue<APFloat>().isNegative())
+      return isZeroFrom(maximum.getLhs(), dim, limit);
+    return all(op->getOperands());
+  }
+  return false;
+}
+
+namespace {
+
+/// select(mask, x, 0) is x where x is 0 anyway.
+struct DropMask : OpRewritePattern<arith::SelectOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::SelectOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isa<VectorType>(op.getType()) || !isZero(op.getFalseValue()))
+      return rewriter.notifyMatchFailure(op, "not a mask");
+    auto limit = limitOf(op.getCondition());
+    if (!limit || !isZeroFrom(op.getTrueValue(), limit->first, limit->second))
+      return rewriter.notifyMatchFailure(op, "not known to be zero there");
+    rewriter.replaceOp(op, op.getTrueValue());
+    return success();
+  }
+};
+
+/// The larger of a widened number and a bound that the narrow type has is the
+/// narrow maximum, widened.
+template <typename OpTy> struct NarrowBound : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    auto wide = op.getLhs().template getDefiningOp<arith::ExtFOp>();
+    DenseFPElementsAttr bound;
+    if (!wide || !matchPattern(op.getRhs(), m_Constant(&bound)) ||
+        !bound.isSplat())
+      return rewriter.notifyMatchFailure(op, "not a bound of a widened value");
+    auto type = cast<VectorType>(wide.getIn().getType());
+    APFloat number = bound.getSplatValue<APFloat>();
+    bool losesInfo = false;
+    number.convert(cast<FloatType>(type.getElementType()).getFloatSemantics(),
+                   APFloat::rmNearestTiesToEven, &losesInfo);
+    if (losesInfo)
+      return rewriter.notifyMatchFailure(op, "the narrow type lacks the bound");
+    Value narrow = arith::ConstantOp::create(
+        rewriter, op.getLoc(),
+        DenseElementsAttr::get(
+            type, ArrayRef<Attribute>(
+                      rewriter.getFloatAttr(type.getElementType(), number))));
+    Value result = OpTy::create(rewriter, op.getLoc(), wide.getIn(), narrow);
+    rewriter.template replaceOpWithNewOp<arith::ExtFOp>(op, op.getType(),
+                                                        result);
+    return success();
+  }
+};
+
+/// x - x, where neither infinity nor nan is asked about.
+struct DropDifference : OpRewritePattern<arith::SubFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::SubFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto finite = arith::FastMathFlags::nnan | arith::FastMathFlags::ninf;
+    auto left = op.getLhs().getDefiningOp<arith::ExtFOp>();
+    auto right = op.getRhs().getDefiningOp<arith::ExtFOp>();
+    bool isSame = op.getLhs() == op.getRhs() ||
+                  (left && right && left.getIn() == right.getIn());
+    if (!isSame ||
+        !arith::bitEnumContainsAll(op.getFastmath(), finite))
+      return rewriter.notifyMatchFailure(op, "not zero");
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(
+        op, rewriter.getZeroAttr(op.getType()));
+    return success();
+  }
+};
+
+/// A product of constants, masks and positions with zeros.
+struct DropProduct : OpRewritePattern<vector::ContractionOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  static bool isMade(Value value) {
+    Operation *op = value.getDefiningOp();
+    return op && (isa<vector::StepOp, vector::CreateMaskOp>(op) ||
+                  matchPattern(op, m_Constant()) ||
+                  ((OpTrait::hasElementwiseMappableTraits(op) ||
+                    isa<vector::BroadcastOp, vector::TransposeOp>(op)) &&
+                   llvm::all_of(op->getOperands(), [](Value operand) {
+                     return !isa<VectorType>(operand.getType()) ||
+                            isMade(operand);
+                   })));
+  }
+
+  LogicalResult matchAndRewrite(vector::ContractionOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getKind() != vector::CombiningKind::ADD || !isZero(op.getRhs()) ||
+        !isMade(op.getLhs()))
+      return rewriter.notifyMatchFailure(op, "not zero");
+    rewriter.replaceOp(op, op.getAcc());
+    return success();
+  }
+};
+
+/// A mask along the depth of a product on constants, masks and positions, where
+/// the other side is zero past the same place.
+struct DropProductMask : OpRewritePattern<vector::ContractionOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(vector::ContractionOp op,
+                                PatternRewriter &rewriter) const override {
+    auto mask = op.getLhs().getDefiningOp<arith::SelectOp>();
+    if (!mask || !isZero(mask.getFalseValue()) ||
+        !DropProduct::isMade(mask.getTrueValue()))
+      return rewriter.notifyMatchFailure(op, "no mask on made values");
+    auto limit = limitOf(mask.getCondition());
+    if (!limit)
+      return rewriter.notifyMatchFailure(op, "no mask along one dim");
+    // The same loop of the right side.
+    AffineExpr loop = op.getIndexingMapsArray()[0].getResult(limit->first);
+    std::optional<unsigned> dim =
+        op.getIndexingMapsArray()[1].getResultPosition(loop);
+    if (!dim || !isZeroFrom(op.getRhs(), *dim, limit->second))
+      return rewriter.notifyMatchFailure(op, "right side not zero there");
+    rewriter.modifyOpInPlace(
+        op, [&] { op.getLhsMutable().assign(mask.getTrueValue()); });
+    return success();
+  }
+};
+
+struct SimplifyBlocks : gate::impl::SimplifyBlocksBase<SimplifyBlocks> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<DropMask, NarrowBound<arith::MaximumFOp>,
+                 NarrowBound<arith::MinimumFOp>, DropDifference, DropProduct, DropProductMask>(
+        &getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace
