@@ -38,6 +38,10 @@ public:
       : kernel(kernel), layouts(layouts), b(kernel.getContext()),
         loc(kernel.getLoc()), mostShared(mostShared), allowTf32(allowTf32) {}
 
+  /// Sums of a product that a thread can hold beside what a kernel needs
+  /// otherwise: twice as many where others copy.
+  static constexpr int64_t mostSums = 64;
+
   mlir::LogicalResult run();
   /// Bytes of shared memory that the kernel needs.
   int64_t getSharedBytes() const { return sharedBytes; }
