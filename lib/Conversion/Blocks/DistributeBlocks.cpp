@@ -344,7 +344,8 @@ Value Distributor::selectPairs(arith::SelectOp op, const LinearLayout &layout,
                                const Values &operands) {
   auto type = cast<VectorType>(op.getType());
   ArrayRef<Coordinates> bases = layout.getBases(LinearLayout::Register);
-  if (type.getElementTypeBitWidth() != 16 || bases.empty() ||
+  if (!type.getElementType().isIntOrFloat() ||
+      type.getElementTypeBitWidth() != 16 || bases.empty() ||
       !isa<VectorType>(op.getCondition().getType()))
     return Value();
   for (auto [dim, c] : llvm::enumerate(bases.front()))
