@@ -119,6 +119,22 @@ func.func @scan({", ".join(arguments)})
 """
 
 
+def attention_text(heads: int, width: int) -> str:
+    """Causal attention in bf16 with a sigmoid gate on each element of its result."""
+    tokens = f"tensor<?x?x{heads}x{width}xbf16>"
+    named = '{{gate.name = "{}", gate.dims = ["B", "T", "", ""]}}'
+    arguments = [f"%{name}: {tokens} {named.format(name)}" for name in "qkvg"]
+    return f"""
+func.func @attention({", ".join(arguments)}) -> ({tokens} {named.format("o")}) {{
+  %a = gate.attention %q, %k, %v {{causal}}
+    : ({tokens}, {tokens}, {tokens}) -> {tokens}
+  %o = gate.apply %a, %g {{activation = #gate.activation<sigmoid>}}
+    : ({tokens}, {tokens}) -> {tokens}
+  return %o : {tokens}
+}}
+"""
+
+
 def all_programs() -> list[Program]:
     def from_file(name: str, function: str, row: str, **sizes: int) -> Program:
         text = (FILES / f"{name}.mlir").read_text()
@@ -146,4 +162,12 @@ def all_programs() -> list[Program]:
             name = f"{kind}_h{heads}_d{width}"
             text = scan_text(kind, heads, width)
             programs.append(Program(name, text, "scan", rows))
+    for heads, width in dict.fromkeys(shape[2:] for shape in ATTENTION_SHAPES):
+        rows = tuple(
+            (f"attention-{shape_name(s)}", (("B", s[0]), ("T", s[1])))
+            for s in ATTENTION_SHAPES
+            if s[2:] == (heads, width)
+        )
+        name = f"attention_h{heads}_d{width}"
+        programs.append(Program(name, attention_text(heads, width), "attention", rows))
     return programs

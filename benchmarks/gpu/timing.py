@@ -96,8 +96,9 @@ class Ceilings:
     products: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._copy = captured(_copies())
-        self._product = captured(_products())
+        # A graph does not keep the tensors of its calls.
+        self._calls = _copies(), _products()
+        self._copy, self._product = map(captured, self._calls)
 
     def turn(self) -> None:
         self.copies.append(2 * COPY_BYTES / event_seconds(self._copy.replay, 2))

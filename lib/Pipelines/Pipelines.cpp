@@ -70,6 +70,7 @@ void gate::buildTilePipeline(OpPassManager &manager,
   schedules.file = options.schedule;
   manager.addPass(createSelectSchedules(schedules));
   manager.addNestedPass<func::FuncOp>(createChunkScans());
+  manager.addNestedPass<func::FuncOp>(createChunkFolds());
   if (options.kernels) {
     manager.addNestedPass<func::FuncOp>(
         memref::createResolveShapedTypeResultDimsPass());

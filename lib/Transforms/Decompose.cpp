@@ -27,7 +27,7 @@ struct Decompose : gate::impl::DecomposeBase<Decompose> {
   void runOnOperation() override {
     SmallVector<MeaningOpInterface> ops;
     getOperation().walk([&](MeaningOpInterface op) {
-      if (!isa<ChunkOpInterface>(op.getOperation()))
+      if (!isa<ChunkOpInterface, FoldOpInterface>(op.getOperation()))
         ops.push_back(op);
     });
     for (MeaningOpInterface op : ops) {

@@ -29,6 +29,8 @@ StringRef gate::nameOf(AnchorKind kind) {
   switch (kind) {
   case AnchorKind::Scan:
     return "scan";
+  case AnchorKind::Fold:
+    return "fold";
   case AnchorKind::Product:
     return "product";
   case AnchorKind::Loops:
@@ -43,6 +45,8 @@ std::optional<AnchorKind> gate::anchorKindOf(Operation *op) {
     return std::nullopt;
   if (isa<ChunkOpInterface>(op))
     return AnchorKind::Scan;
+  if (isa<FoldOpInterface>(op))
+    return AnchorKind::Fold;
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
   if (!linalgOp || !linalgOp.hasPureTensorSemantics())
     return std::nullopt;
@@ -62,17 +66,25 @@ static int64_t multiply(int64_t a, int64_t b) {
 }
 
 SmallVector<AnchorSize> gate::anchorSizes(Operation *op, AnchorKind kind) {
-  if (kind == AnchorKind::Scan) {
-    auto scan = cast<ChunkOpInterface>(op);
+  if (kind == AnchorKind::Scan || kind == AnchorKind::Fold) {
     // Ops that dynamic sizes need are built apart and dropped.
     Block scratch;
     OpBuilder builder(op->getContext());
     builder.setInsertionPointToEnd(&scratch);
-    int64_t independent = 1;
-    for (OpFoldResult size : scan.getParallelSizes(builder, op->getLoc()))
-      independent = multiply(independent, staticSize(size));
-    return {{"time", staticSize(scan.getTimeSize(builder, op->getLoc()))},
-            {"independent", independent}};
+    Location loc = op->getLoc();
+    auto product = [](ArrayRef<OpFoldResult> sizes) {
+      int64_t result = 1;
+      for (OpFoldResult size : sizes)
+        result = multiply(result, staticSize(size));
+      return result;
+    };
+    if (auto fold = dyn_cast<FoldOpInterface>(op))
+      return {{"rows", staticSize(fold.getRowCount(builder, loc))},
+              {"time", staticSize(fold.getTokenCount(builder, loc))},
+              {"independent", product(fold.getParallelSizes(builder, loc))}};
+    auto scan = cast<ChunkOpInterface>(op);
+    return {{"time", staticSize(scan.getTimeSize(builder, loc))},
+            {"independent", product(scan.getParallelSizes(builder, loc))}};
   }
   auto linalgOp = cast<linalg::LinalgOp>(op);
   if (kind == AnchorKind::Product) {
@@ -153,11 +165,14 @@ static constexpr int64_t mostChunk = 512;
 static ArrayRef<StringLiteral> choicesOf(AnchorKind kind) {
   static constexpr StringLiteral scan[] = {"chunk", "segment", "few_tokens",
                                            "form"};
+  static constexpr StringLiteral fold[] = {"rows", "chunk", "form"};
   static constexpr StringLiteral product[] = {"form", "panel", "rows", "depth"};
   static constexpr StringLiteral loops[] = {"tile_elements"};
   switch (kind) {
   case AnchorKind::Scan:
     return scan;
+  case AnchorKind::Fold:
+    return fold;
   case AnchorKind::Product:
     return product;
   case AnchorKind::Loops:
@@ -179,8 +194,9 @@ verifyChoices(AnchorKind kind, ScheduleCaseAttr made,
                          << llvm::join(choicesOf(kind), ", ");
     if (name == "form") {
       std::optional<StringRef> form = made.getText(name);
-      StringRef one = kind == AnchorKind::Scan ? "rows" : "packed";
-      StringRef other = kind == AnchorKind::Scan ? "dense" : "few_rows";
+      bool isProduct = kind == AnchorKind::Product;
+      StringRef one = isProduct ? "packed" : "rows";
+      StringRef other = isProduct ? "few_rows" : "dense";
       if (form != one && form != other)
         return emitError() << "expects form to be \"" << one << "\" or \""
                            << other << "\", got " << entry.getValue();
@@ -220,12 +236,28 @@ verifyScanCase(ChunkOpInterface op, ScheduleCaseAttr made,
 
 /// The size that a guard tests must be known, and for a scan it must not be
 /// one that changes with the batch: its cases sum in different orders.
+/// A tile of rows and one of tokens, and the scores between them.
+static LogicalResult
+verifyFoldCase(ScheduleCaseAttr made,
+               function_ref<InFlightDiagnostic()> emitError) {
+  int64_t chunk = *made.getNumber("chunk"), rows = *made.getNumber("rows");
+  if (chunk % 16 != 0 || chunk > mostChunk)
+    return emitError() << "expects chunk to be a multiple of 16 up to "
+                       << mostChunk << ", got " << chunk;
+  if (rows > mostChunk)
+    return emitError() << "expects rows to be at most " << mostChunk << ", got "
+                       << rows;
+  return success();
+}
+
 static LogicalResult verifyGuard(Operation *op, AnchorKind kind, StringRef dim,
                                  function_ref<InFlightDiagnostic()> emitError) {
   SmallVector<AnchorSize> sizes = anchorSizes(op, kind);
   auto role = llvm::find_if(
       sizes, [&](const AnchorSize &size) { return size.role == dim; });
   bool isDynamic, isTime = dim == "time";
+  if (kind == AnchorKind::Fold)
+    isTime |= dim == "rows";
   if (role != sizes.end()) {
     isDynamic = ShapedType::isDynamic(role->size);
   } else {
@@ -244,9 +276,12 @@ static LogicalResult verifyGuard(Operation *op, AnchorKind kind, StringRef dim,
     auto time = function->getAttrOfType<StringAttr>("gate.time");
     isTime = time && time == dim;
   }
-  if (kind == AnchorKind::Scan && isDynamic && !isTime)
-    return emitError() << "expects guards of a scan to test its time or sizes "
-                          "known when it is compiled, got '"
+  bool ordersSums = kind == AnchorKind::Scan || kind == AnchorKind::Fold;
+  if (ordersSums && isDynamic && !isTime)
+    return emitError() << "expects guards of a " << nameOf(kind)
+                       << " to test its "
+                       << (kind == AnchorKind::Fold ? "rows, its " : "")
+                       << "time or sizes known when it is compiled, got '"
                        << dim << "': no bit of a result may depend on it";
   return success();
 }
@@ -259,6 +294,8 @@ gate::verifySchedule(Operation *op, AnchorKind kind, ScheduleAttr schedule,
       return failure();
     if (kind == AnchorKind::Scan &&
         failed(verifyScanCase(cast<ChunkOpInterface>(op), made, emitError)))
+      return failure();
+    if (kind == AnchorKind::Fold && failed(verifyFoldCase(made, emitError)))
       return failure();
     if (made.hasGuard() &&
         failed(verifyGuard(op, kind, made.getDim(), emitError)))

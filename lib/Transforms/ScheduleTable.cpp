@@ -32,7 +32,9 @@ enum class Need {
   Nothing,
   /// A scan whose states combine, and whose independent work is known to be
   /// less than the machine's leastTasks.
-  ScarceWork
+  ScarceWork,
+  /// What the op reads first is in a type of 16 bits.
+  SixteenBit
 };
 
 struct Setting {
@@ -87,6 +89,15 @@ static constexpr Row table[] = {
        0,
        {{"chunk", preferred}, {"segment", 0}, {"few_tokens", 6}}}}},
 
+    // A tile of 64 by 64 scores and its operands stay in L1 and L2. A row alone
+    // reads keys as they lie.
+    {"cpu",
+     AnchorKind::Fold,
+     Need::Nothing,
+     {{"rows", Comparison::le, 1, {{"rows", 1}, {"chunk", 64}}},
+      {"rows", Comparison::le, 16, {{"rows", 16}, {"chunk", 64}}},
+      {nullptr, Comparison::lt, 0, {{"rows", 64}, {"chunk", 64}}}}},
+
     // Panels are as wide as a register tile; 512 steps of one (128 KB in f32)
     // stay in L2 while 64 rows pass. From 12 rows on, packing all of the right
     // side pays; a task with fewer packs 128 steps at a time, which stay in L1.
@@ -107,6 +118,25 @@ static constexpr Row table[] = {
      AnchorKind::Loops,
      Need::Nothing,
      {{nullptr, Comparison::lt, 0, {{"tile_elements", 16384}}}}},
+
+    // Two groups of four warps with 64 rows each: at widths of 128 a thread
+    // holds 64 sums of values, 32 scores and the queries.
+    {"gpu",
+     AnchorKind::Fold,
+     Need::SixteenBit,
+     {{nullptr,
+       Comparison::lt,
+       0,
+       {{"rows", 128}, {"chunk", 64}, {"form", 0, "dense"}}}}},
+
+    // Fragments of tf32 are three times as large and all in registers.
+    {"gpu",
+     AnchorKind::Fold,
+     Need::Nothing,
+     {{nullptr,
+       Comparison::lt,
+       0,
+       {{"rows", 64}, {"chunk", 16}, {"form", 0, "dense"}}}}},
 
     // Tensor cores take whole tiles. gate-form-kernels tiles the rest.
     {"gpu",
@@ -133,6 +163,10 @@ const TargetDescription *gate::findTarget(StringRef name) {
 static bool fits(Need need, Operation *op, const TargetDescription &target) {
   if (need == Need::Nothing)
     return true;
+  if (need == Need::SixteenBit) {
+    Type element = getElementTypeOrSelf(op->getOperand(0));
+    return element.isBF16() || element.isF16();
+  }
   auto scan = cast<ChunkOpInterface>(op);
   if (!scan.canCombineStates())
     return false;

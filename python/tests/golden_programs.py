@@ -201,6 +201,39 @@ def gla_layer(type: str) -> Program:
 
 
 # ===----------------------------------------------------------------------=== #
+# Attention
+# ===----------------------------------------------------------------------=== #
+
+
+def gated_attention(name: str, type: str, gate: int) -> Program:
+    """The layer from queries, keys and values on: causal attention of 4 heads on
+    2 of keys, a sigmoid gate on what it gives, the projection to 8."""
+    q = Tensor("q", ("B", "T", 4, 4), type)
+    k, v = (Tensor(n, ("B", "T", 2, 4), type) for n in "kv")
+    g = Tensor("g", ("B", "T", 4, gate), type)
+    w = Tensor("w", (8, 16), type)
+    o, gated = (Tensor(n, q.shape, type) for n in ("o", "gated"))
+    parts = [
+        f"""  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : {wide(type)}
+  %nb = tensor.dim %q, %c0 : {q.mlir}
+  %nt = tensor.dim %q, %c1 : {q.mlir}""",
+        op([o], "gate.attention %q, %k, %v {causal}", [q, k, v]),
+        op(
+            [gated],
+            "gate.apply %o, %g {activation = #gate.activation<sigmoid>}",
+            [o, g],
+        ),
+        f"  %flat = tensor.collapse_shape %gated [[0], [1], [2, 3]]"
+        f" : {gated.mlir} into tensor<?x?x16x{type}>",
+        project("y", "flat", "w", 16, 8, type),
+    ]
+    y = Tensor("y", ("B", "T", 8), type)
+    return Program(name, (q, k, v, g, w), (y,), "\n".join(parts))
+
+
+# ===----------------------------------------------------------------------=== #
 # Row-wise ops
 # ===----------------------------------------------------------------------=== #
 

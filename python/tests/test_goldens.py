@@ -249,6 +249,74 @@ add_norm("group_four", "group", (3,), weight=True, bias=True, groups=4)
 add_norm("group_outer_axis", "group", (2,), weight=True, groups=1)
 
 # ===----------------------------------------------------------------------=== #
+# Gated attention, arXiv 2505.06708: 4 heads of width 4 on 2 of keys and values
+# ===----------------------------------------------------------------------=== #
+
+
+def rotate(x: np.ndarray) -> np.ndarray:
+    """Pairs of channels i and i + 2, by an angle of t 10000^(-i / 2)."""
+    angle = np.arange(x.shape[1])[:, None, None] * 10000.0 ** (-np.arange(2) / 2)
+    low, high = x[..., :2], x[..., 2:]
+    return np.concatenate(
+        [low * np.cos(angle) - high * np.sin(angle),
+         high * np.cos(angle) + low * np.sin(angle)], -1,
+    )  # fmt: skip
+
+
+def attention_inputs(gate: int) -> dict[str, np.ndarray]:
+    """What the layer projects, normalises and rotates; per head of keys the
+    queries of two heads are followed by their gates."""
+    x = fill(0.1, (3, 8))
+    rows = (x @ fill(0.2, (2 * (8 + 2 * gate), 8), 0.5).T).reshape(1, 3, 2, -1)
+    heads = {"q": rows[..., :8].reshape(1, 3, 4, 4)}
+    heads["k"] = (x @ fill(0.3, (8, 8), 0.5).T).reshape(1, 3, 2, 4)
+    given = {
+        name: rotate(normalise(head, "rms", (3,), 1e-6)) for name, head in heads.items()
+    }
+    given["v"] = (x @ fill(0.4, (8, 8), 0.5).T).reshape(1, 3, 2, 4)
+    given["g"] = rows[..., 8:].reshape(1, 3, 4, gate)
+    return given | {"w": fill(0.5, (8, 16), 0.5)}
+
+
+def gated_attention(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, g: np.ndarray, w: np.ndarray
+) -> Arrays:
+    k, v = np.repeat(k, 2, 2), np.repeat(v, 2, 2)
+    scores = np.einsum("bihd,bjhd->bhij", q, k) / 2
+    scores = np.where(np.tri(q.shape[1], dtype=bool), scores, -np.inf)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    o = np.einsum("bhij,bjhd->bihd", weights, v) * sigmoid(g)
+    return {"y": o.reshape(*o.shape[:2], 16) @ w.T}
+
+
+#: Rows 0 and 2 of the layer's result, its sum and its sum of squares.
+GATED_ATTENTION = {
+    "elementwise": (
+        """-1.207330985 -1.836728022 -2.226505432 -2.325812838 -2.121694589
+        -1.640779962 -0.945809103 -0.127447943""",
+        """-0.077001803 -0.476435460 -0.813713323 -1.044834107 -1.139645784
+        -1.085779217 -0.890261841 -0.578600863""",
+        -16.781479620, 31.270088841,
+    ),
+    "headwise": (
+        """-0.354591830 -0.435621584 -0.459820125 -0.424030511 -0.332921856
+        -0.198380199 -0.037957853 0.127416477""",
+        """0.141803636 -0.094758015 -0.318957530 -0.501545830 -0.618702438
+        -0.655143095 -0.606113754 -0.478010782""",
+        -1.364251511, 5.241649354,
+    ),
+}  # fmt: skip
+
+GATE_WIDTH = {"elementwise": 4, "headwise": 1}
+for _name, _width in GATE_WIDTH.items():
+    add(
+        functools.partial(programs.gated_attention, f"attention_{_name}", gate=_width),
+        attention_inputs(_width),
+        gated_attention,
+    )
+
+# ===----------------------------------------------------------------------=== #
 # Gates
 # ===----------------------------------------------------------------------=== #
 
@@ -428,6 +496,17 @@ def test_gla_layer(type, path, functions, tmp_path):
         # Sums of numbers that are each within 1e-8.
         assert abs(y.sum() - LAYER_SUM) < 1e-8 * y.size
         assert abs(np.sum(y**2) - LAYER_SQUARES) < 1e-8 * 2 * np.abs(y).sum()
+
+
+@pytest.mark.parametrize("name", GATED_ATTENTION)
+def test_gated_attention_formula(name):
+    """The formula above gives the numbers that are known of it."""
+    first, last, total, squares = GATED_ATTENTION[name]
+    y = gated_attention(**attention_inputs(GATE_WIDTH[name]))["y"][0]
+    np.testing.assert_allclose(y[0], numbers(first)[0], atol=1e-8)
+    np.testing.assert_allclose(y[2], numbers(last)[0], atol=1e-8)
+    assert abs(y.sum() - total) < 1e-8 * y.size
+    assert abs(np.sum(y**2) - squares) < 1e-8 * 2 * np.abs(y).sum()
 
 
 def test_linear_attention_loop():

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attention import Attention
 from programs import Program, Tensor, compile_library, op
 from scans import Scan
 
@@ -35,7 +36,8 @@ import gate
 
 WIDTHS = (1, 3, 17, 100)
 #: Sizes that calls choose.
-SIZES = {"B": (1, 2), "T": (1, 2, 65), "M": (1, 3, 17, 65), "D": WIDTHS, "E": WIDTHS}
+SIZES = {"B": (1, 2), "T": (1, 2, 65), "S": (1, 70, 128), "M": (1, 3, 17, 65),
+         "D": WIDTHS, "E": WIDTHS}  # fmt: skip
 #: No number, in all types; bytes beside a buffer keep it.
 POISON = 0xFF
 
@@ -136,7 +138,16 @@ def row_programs(type: str) -> Iterator[Program]:
         yield Program(f"gather_{width}", (table, ids), (y,), body)
 
 
+def attention_programs(type: str) -> Iterator[Program]:
+    for K, V in ((1, 100), (17, 3)):
+        yield Attention(K, V, (2, 1), type, causal=True, window=20).program
+        yield Attention(
+            V, K, (2, 2), type, causal=True, lengths="i32", log_gate=True, sinks=True
+        ).program
+
+
 PROGRAMS = {
+    "attention": attention_programs,
     "scan": scan_programs,
     "product": product_programs,
     "norm": norm_programs,

@@ -32,7 +32,7 @@
 // WRITTEN-NOT:  cse
 
 // No CSE after fusion: two tensors with equal contents have two lives.
-// TILE:      Pass Manager with 13 passes:
+// TILE:      Pass Manager with 14 passes:
 // TILE:      gate-decompose
 // TILE:      convert-elementwise-to-linalg
 // TILE:      canonicalize{
@@ -42,6 +42,7 @@
 // TILE:      cse
 // TILE:      gate-select-schedules{{.*}}target=cpu
 // TILE:      gate-chunk-scans
+// TILE:      gate-chunk-folds
 // TILE:      gate-pack-products{{.*}}pairs=true
 // TILE:      gate-tile-parallel
 // TILE-NOT:  cse
@@ -67,6 +68,7 @@
 // For a GPU tiles are kernels, and nothing is packed or prepared.
 // KERNELS:     gate-select-schedules{{.*}}target=gpu
 // KERNELS:     gate-chunk-scans
+// KERNELS:     gate-chunk-folds
 // KERNELS:     gate-form-kernels
 // KERNELS-NOT: gate-pack-products
 // KERNELS-NOT: gate-tile-parallel

@@ -266,3 +266,30 @@ func.func @blocks(%x: tensor<2x?x8xf32> {gate.dims = ["", "T", ""]}, %s: tensor<
 ^bb1:
   return %x, %s : tensor<2x?x8xf32>, tensor<2x3x8xf32>
 }
+
+// -----
+
+func.func @keys_over_time(%x: tensor<2x?x4x8xf32> {gate.dims = ["", "T", "", ""]}, %s: tensor<2x3x8xf32> {gate.state = "s"})
+    -> (tensor<2x?x4x8xf32> {gate.dims = ["", "T", "", ""]}, tensor<2x3x8xf32> {gate.state = "s"}) attributes {gate.time = "T"} {
+  // expected-error@+1 {{no step can be derived: 'gate.attention' reads the keys of all tokens, so a step would forget those before it; pass the keys and values so far as arguments without the time dim}}
+  %y = gate.attention %x, %x, %x {causal} : (tensor<2x?x4x8xf32>, tensor<2x?x4x8xf32>, tensor<2x?x4x8xf32>) -> tensor<2x?x4x8xf32>
+  return %y, %s : tensor<2x?x4x8xf32>, tensor<2x3x8xf32>
+}
+
+// -----
+
+func.func @queries_at_the_end(%x: tensor<2x?x4x8xf32> {gate.dims = ["", "T", "", ""]}, %k: tensor<2x9x4x8xf32>, %s: tensor<2x3x8xf32> {gate.state = "s"})
+    -> (tensor<2x?x4x8xf32> {gate.dims = ["", "T", "", ""]}, tensor<2x3x8xf32> {gate.state = "s"}) attributes {gate.time = "T"} {
+  // expected-error@+1 {{no step can be derived: 'gate.attention' places its queries at the end of the keys, so a step would read all keys at every token}}
+  %y = gate.attention %x, %k, %k {window = 4 : i64} : (tensor<2x?x4x8xf32>, tensor<2x9x4x8xf32>, tensor<2x9x4x8xf32>) -> tensor<2x?x4x8xf32>
+  return %y, %s : tensor<2x?x4x8xf32>, tensor<2x3x8xf32>
+}
+
+// -----
+
+func.func @query_time_elsewhere(%x: tensor<?x2x4x8xf32> {gate.dims = ["T", "", "", ""]}, %k: tensor<?x9x4x8xf32>, %s: tensor<2x3x8xf32> {gate.state = "s"})
+    -> (tensor<?x2x4x8xf32> {gate.dims = ["T", "", "", ""]}, tensor<2x3x8xf32> {gate.state = "s"}) attributes {gate.time = "T"} {
+  // expected-error@+1 {{no step can be derived: 'gate.attention' expects time in dim 1 of its query}}
+  %y = gate.attention %x, %k, %k : (tensor<?x2x4x8xf32>, tensor<?x9x4x8xf32>, tensor<?x9x4x8xf32>) -> tensor<?x2x4x8xf32>
+  return %y, %s : tensor<?x2x4x8xf32>, tensor<2x3x8xf32>
+}

@@ -170,3 +170,46 @@ func.func @short_conv_state(%x: tensor<2x5x8xf32>, %w: tensor<8x4xf32>, %s: tens
     : (tensor<2x5x8xf32>, tensor<8x4xf32>, tensor<?x3x8xf32>) -> (tensor<2x5x8xf32>, tensor<?x3x8xf32>)
   return %y, %last : tensor<2x5x8xf32>, tensor<?x3x8xf32>
 }
+
+// -----
+
+// Query by query: all scores of the row, masked, their softmax, the sum. Keys
+// that count are cut to what there is; the bias is summed from the last key
+// down, and a query before the first key keeps nothing.
+// CHECK-DAG:   #[[QUERY:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d1, d3)>
+// CHECK-DAG:   #[[KEY:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d2, d1 floordiv 2, d3)>
+// CHECK-DAG:   #[[VALUE:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d3, d1 floordiv 2, d2)>
+// CHECK-LABEL: func.func @attention(
+// CHECK:         %[[COUNTS:.*]] = linalg.generic
+// CHECK:           %[[N:.*]] = arith.maxsi %{{.*}}, %{{.*}} : index
+// CHECK:           arith.minsi %[[N]], %{{.*}} : index
+// CHECK:         scf.for
+// CHECK:           linalg.generic {indexing_maps = [#[[QUERY]], #[[KEY]],
+// CHECK:           scf.for
+// CHECK:             tensor.insert_slice
+// CHECK:             linalg.generic
+// CHECK:               arith.cmpi sle
+// CHECK:               arith.addf
+// CHECK:           linalg.generic
+// CHECK:             arith.mulf %{{.*}}, %[[SCALE:.*]] : f32
+// CHECK:             arith.addf
+// CHECK:             arith.cmpi slt
+// CHECK:             arith.cmpi sle
+// CHECK:             arith.cmpi sgt
+// CHECK:             arith.select
+// CHECK:           linalg.generic {{.*}}"reduction"]}
+// CHECK:             arith.maximumf
+// CHECK:           linalg.generic
+// CHECK:             math.exp
+// CHECK:           linalg.generic {{.*}}"reduction"]}
+// CHECK:             arith.addf
+// CHECK:           linalg.generic {indexing_maps = [{{.*}}, #[[VALUE]],
+// CHECK:           linalg.generic
+// CHECK:             arith.divf
+// CHECK:             arith.select
+// CHECK:             arith.truncf
+func.func @attention(%q: tensor<?x9x4x16xbf16>, %k: tensor<?x17x2x16xbf16>, %n: tensor<?xi32>, %g: tensor<?x17x4xf32>, %s: tensor<4xf32>) -> tensor<?x9x4x16xbf16> {
+  %o = gate.attention %q, %k, %k lengths(%n) log_gate(%g) sinks(%s) {causal, window = 5 : i64}
+    : (tensor<?x9x4x16xbf16>, tensor<?x17x2x16xbf16>, tensor<?x17x2x16xbf16>, tensor<?xi32>, tensor<?x17x4xf32>, tensor<4xf32>) -> tensor<?x9x4x16xbf16>
+  return %o : tensor<?x9x4x16xbf16>
+}

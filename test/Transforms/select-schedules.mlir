@@ -79,3 +79,22 @@ func.func @others(%a: tensor<64x64xf32>, %b: tensor<4x64x64xf32>, %n: index) -> 
   }
   return %r, %1 : tensor<64x64xf32>, tensor<4x64x64xf32>
 }
+
+// -----
+
+// Tiles of queries by how many there are; on a GPU by the type of the products.
+// CHECK-LABEL: func.func @fold(
+// CHECK:         gate.attention
+// CHECK-SAME:      gate.schedule = #gate.schedule<when "rows" le 1 {chunk = 64, rows = 1}, when "rows" le 16 {chunk = 64, rows = 16}, {chunk = 64, rows = 64}>
+// CHECK:         gate.attention
+// CHECK-SAME:      {chunk = 64, rows = 64}>
+// GPU-LABEL:   func.func @fold(
+// GPU:           gate.attention
+// GPU-SAME:        gate.schedule = #gate.schedule<{chunk = 16, form = "dense", rows = 64}>
+// GPU:           gate.attention
+// GPU-SAME:        gate.schedule = #gate.schedule<{chunk = 64, form = "dense", rows = 128}>
+func.func @fold(%q: tensor<?x?x4x64xf32>, %h: tensor<?x?x4x64xf16>) -> (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf16>) {
+  %o = gate.attention %q, %q, %q {causal} : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>) -> tensor<?x?x4x64xf32>
+  %p = gate.attention %h, %h, %h {causal} : (tensor<?x?x4x64xf16>, tensor<?x?x4x64xf16>, tensor<?x?x4x64xf16>) -> tensor<?x?x4x64xf16>
+  return %o, %p : tensor<?x?x4x64xf32>, tensor<?x?x4x64xf16>
+}

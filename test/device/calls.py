@@ -28,9 +28,10 @@ import gate
 GUARD_BYTES = 256
 SLACK = 2.0**-22
 
-#: Products of a scan's chunks take operands of the storage type on a GPU (keys and
-#: scores that decay has rescaled, the state), as other GPU kernels do: what that
-#: rounding may cost the largest and the RMS error, in RMS of the output.
+#: Products of chunks take operands of the storage type on a GPU (keys and scores
+#: that decay has rescaled, the state, the weights of a softmax), as other GPU
+#: kernels do: what that rounding may cost the largest and the RMS error, in RMS of
+#: the output.
 OPERAND_ROUNDING = {"bf16": (2.0**-6, 2.0**-8), "f16": (2.0**-9, 2.0**-11)}
 
 Arrays = dict[str, np.ndarray]
@@ -220,7 +221,8 @@ def share(error: float, allowed: float) -> float:
 
 def rounding_of_operands(case: Case) -> tuple[float, float]:
     """See OPERAND_ROUNDING; nothing where no product of a chunk is."""
-    if not case.on_gpu or case.entry["family"] not in ("scan", "law", "derived"):
+    chunked = ("scan", "law", "derived", "attention")
+    if not case.on_gpu or case.entry["family"] not in chunked:
         return 0.0, 0.0
     return OPERAND_ROUNDING.get(case.entry["type"], (0.0, 0.0))
 

@@ -19,12 +19,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import attention
 import data
 import golden_programs
 import numpy as np
 import scans
 import test_goldens
 import test_laws
+from attention import Attention
 from programs import Program, Tensor, op, wide
 from scans import Scan
 
@@ -701,10 +703,69 @@ def laws() -> Iterator[Case]:
         yield replace(case, alone=True)
 
 
+# ===----------------------------------------------------------------------=== #
+# Attention
+# ===----------------------------------------------------------------------=== #
+
+#: Queries and keys: one, a part of a tile, tiles and one more, a cache.
+ATTENTION_SIZES = ((1, 1), (1, 300), (64, 64), (100, 40), (129, 193), (256, 512))
+ATTENTIONS = (
+    Attention(64, 64, (4, 2), "bf16", causal=True),
+    Attention(128, 128, (4, 2), "bf16", causal=True),
+    Attention(128, 64, (2, 1), "f16", causal=True, window=100),
+    Attention(64, 128, (2, 2), "bf16"),
+    Attention(32, 32, (2, 2), "f16", window=70, sinks=True),
+    Attention(64, 64, (2, 2), "bf16", causal=True, log_gate=True),
+    Attention(64, 64, (2, 2), "f16", lengths="i32", causal=True, log_gate=True),
+    Attention(60, 36, (3, 1), "bf16", lengths="i64"),
+    Attention(5, 7, (2, 2), "bf16", causal=True),
+    Attention(64, 64, (4, 2), "f32", causal=True),
+    Attention(16, 24, (2, 2), "f32", window=20, lengths="i64"),
+    Attention(32, 16, (2, 2), "f32", causal=True, log_gate=True, sinks=True),
+)
+
+
+def attention_case(a: Attention, T: int, S: int, gates: str) -> Case:
+    label = f"-{gates}" if a.log_gate else ""
+    name = f"attention-{a.name}-{T}x{S}{label}"
+    kinds = {"g": f"gates:{gates}", "n": "index"}
+    # Few results have a largest error that is mostly luck.
+    batch = max(2, min(16, 1024 // (T * a.V * a.heads[0])))
+    specs = {
+        tensor.name: {
+            "type": tensor.type,
+            "shape": sized(tensor.shape, {"B": batch, "T": T, "S": S}),
+            "data": kinds.get(tensor.name, "normal"),
+            "seed": data.seed_of(name, tensor.name),
+            # Lengths of all keys, and of more than there are.
+            "limit": S + 3,
+        }
+        for tensor in a.program.inputs
+    }
+
+    def compute(inputs: Arrays) -> tuple[Arrays, Arrays]:
+        oracle, plain = (
+            attention.loop(a, inputs, dtype) for dtype in (np.float64, np.float32)
+        )
+        return {"o": oracle}, {"o": data.widen(data.store(plain, a.type), a.type)}
+
+    kernel = "attention_gated" if a.log_gate else "attention"
+    return Case(
+        name, "attention", kernel, a.type, a.program, specs, "bound", compute
+    )  # fmt: skip
+
+
+def attentions() -> Iterator[Case]:
+    gates = itertools.cycle(("ordinary", "mixed", "weak", "strong"))
+    for a, (T, S) in itertools.product(ATTENTIONS, ATTENTION_SIZES):
+        yield attention_case(a, T, S, next(gates))
+
+
 @functools.cache
 def all_cases() -> tuple[Case, ...]:
     parts = (
         goldens, widths, products, functions, bodies, steps, covering, laws,
+        attentions,
     )  # fmt: skip
     cases = [case for part in parts for case in part()]
     unique = {case.name: case for case in cases}

@@ -67,6 +67,34 @@ struct Axes {
   }
 };
 
+/// Rows [offset, offset + size) of one independent index of a fold.
+struct FoldTile {
+  SmallVector<Value> parallel;
+  mlir::OpFoldResult offset, size;
+  /// The most rows that a tile has. Tiles in memory have this many, of which
+  /// those from `size` on mean nothing.
+  int64_t rows;
+  /// Tiles are values of `size` rows, for machines that multiply whole tiles.
+  bool isDense;
+};
+
+/// Tokens [offset, offset + size) of a fold.
+struct FoldChunk {
+  mlir::OpFoldResult offset, size;
+  /// The most tokens that a chunk has, which tiles of tokens in memory have.
+  int64_t tokens;
+  /// Every row of the tile folds over every token, and the chunk is full.
+  bool isWhole;
+};
+
+/// The tokens [begin, end) of which the rows of a tile fold over some, and the
+/// run [wholeBegin, wholeEnd) of which every row folds over all; the run may be
+/// empty, with an end before its begin, and lie outside. All but `end` are
+/// multiples of a chunk.
+struct FoldRange {
+  mlir::OpFoldResult begin, wholeBegin, wholeEnd, end;
+};
+
 /// Attaches TilingInterface and ReifyRankedShapedTypeOpInterface to the ops.
 void attachTilingModels(mlir::MLIRContext &context);
 

@@ -92,7 +92,8 @@ def Gate_ScheduleAttr : AttrDef<Gate_Dialect, "Schedule"> {
     `gate.schedule` of an op it is written by `gate-select-schedules` and obeyed
     by the passes that tile.
 
-    A guard names a size by the op's role for it (`"time"` of a scan, `"rows"`,
+    A guard names a size by the op's role for it (`"time"` of a scan, `"rows"`
+    and `"time"` of a fold, `"rows"`,
     `"columns"` and `"depth"` of a product, `"loop0"`, `"loop1"`, ... of other
     linalg), or a dim of the function by the name that `gate.dims` gives it.
 
@@ -101,6 +102,8 @@ def Gate_ScheduleAttr : AttrDef<Gate_Dialect, "Schedule"> {
     | scan (chunk interface) | `chunk` | tokens per chunk: 1 or a multiple of 16 up to 512 |
     | | `segment` | tokens per segment, a multiple of the chunk; 0 leaves time whole |
     | | `few_tokens` | up to this many tokens past the last full chunk go one by one |
+    | fold (fold interface) | `rows` | rows of a tile: up to 512 |
+    | | `chunk` | tokens per chunk: a multiple of 16 up to 512 |
     | product | `form` | `"packed"`: the right side goes to panels first, row blocks are parallel; `"few_rows"`: each task reads its columns once |
     | | `panel` | columns of a panel |
     | | `rows` | rows per parallel task of the packed form |

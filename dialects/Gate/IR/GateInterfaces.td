@@ -144,6 +144,65 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
   ];
 }
 
+def FoldOpInterface : OpInterface<"FoldOpInterface"> {
+  let cppNamespace = "::gate";
+  let description = [{
+    An op with one result whose rows are independent of each other, and each a
+    fold over tokens: from a state that is no result, chunk by chunk in one
+    order, to the row once no token is left. Several rows of one independent
+    index (batch, head) make a tile, which walks over the tokens together. See
+    `FoldTile` for what a tile is.
+  }];
+  let methods = [
+    InterfaceMethod<"Sizes of the independent dims, outermost first.",
+    "::llvm::SmallVector<::mlir::OpFoldResult>", "getParallelSizes",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc)>,
+    InterfaceMethod<"Rows of an independent index.",
+    "::mlir::OpFoldResult", "getRowCount",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc)>,
+    InterfaceMethod<"Tokens that a row may fold over.",
+    "::mlir::OpFoldResult", "getTokenCount",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc)>,
+    InterfaceMethod<"Which tokens the rows of a tile fold over, in chunks of `chunk`.",
+    "::gate::FoldRange", "buildTokenRange",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "const ::gate::FoldTile &":$tile, "int64_t":$chunk)>,
+    InterfaceMethod<"Builds what every chunk of a tile reads.",
+    "::llvm::SmallVector<::mlir::Value>", "buildRowTiles",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "const ::gate::FoldTile &":$tile)>,
+    InterfaceMethod<"Builds the state of a tile before any token.",
+    "::llvm::SmallVector<::mlir::Value>", "buildInitialStates",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "const ::gate::FoldTile &":$tile)>,
+    InterfaceMethod<[{
+      Builds the state after one more chunk: the tokens `chunk`, from what
+      `buildRowTiles` made and the state before, which it may overwrite.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "buildFold",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "const ::gate::FoldTile &":$tile, "const ::gate::FoldChunk &":$chunk,
+         "::mlir::ValueRange":$rowTiles, "::mlir::ValueRange":$states)>,
+    InterfaceMethod<[{
+      Builds the rows of a tile from its state after all tokens, into `room`, in
+      the type of the result.
+    }],
+    "::mlir::Value", "buildRows",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "const ::gate::FoldTile &":$tile, "::mlir::ValueRange":$states,
+         "::mlir::Value":$room)>,
+    InterfaceMethod<[{
+      Where the result holds the rows of a tile: dims that the tile does not
+      have are those whose offset is one of its parallel indices.
+    }],
+    "void", "getResultTile",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "const ::gate::FoldTile &":$tile,
+         "::llvm::SmallVectorImpl<::mlir::OpFoldResult> &":$offsets,
+         "::llvm::SmallVectorImpl<::mlir::OpFoldResult> &":$sizes)>
+  ];
+}
+
 def AxesOpInterface : OpInterface<"AxesOpInterface"> {
   let cppNamespace = "::gate";
   let description = [{

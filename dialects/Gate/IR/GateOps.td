@@ -47,6 +47,7 @@ class Gate_DecomposableOp<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>]>;
 
 include "Gate/IR/GateScanOps.td"
+include "Gate/IR/GateAttentionOps.td"
 include "Gate/IR/GateGatingOps.td"
 
 #endif // GATE_OPS_TD

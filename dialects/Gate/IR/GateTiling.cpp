@@ -212,5 +212,5 @@ static void attachTo(MLIRContext &context) {
 
 void gate::attachTilingModels(MLIRContext &context) {
   attachTo<GluOp, ApplyOp, BlendOp, NormOp, ShortConvOp, GatherOp, ScanOp,
-           LinearScanOp>(context);
+           LinearScanOp, AttentionOp>(context);
 }

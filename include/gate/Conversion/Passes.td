@@ -74,7 +74,9 @@ def SimplifyBlocks : Pass<"gate-simplify-blocks", "::mlir::func::FuncOp"> {
     is zero past the end of a tile anyway; the larger of a widened number and a
     bound that its own type has, which is the bound of the narrow number; the
     difference of a value to itself where infinities do not matter; products of
-    constants with zeros. A log-gate stored in bf16 is split into three bf16 of
+    constants with zeros. An exponential, or a division by one plus an
+    exponential, of which the program keeps 16 bits gets `fastmath<afn>`. A
+    log-gate stored in bf16 is split into three bf16 of
     which two are zero: their products go.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];

@@ -12,6 +12,28 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ChunkFolds : Pass<"gate-chunk-folds", "::mlir::func::FuncOp"> {
+  let summary = "Rewrite folds to parallel loops over tiles of rows";
+  let description = [{
+    Every op with the fold interface becomes an `scf.forall` over its
+    independent dims and tiles of `rows` rows. A tile walks over chunks of
+    `chunk` tokens in an `scf.for` with the state of the fold as loop values.
+    Chunks that no row of the tile reads are left out; chunks that every row
+    reads whole are in a loop of their own, without masks.
+
+    Obeys the schedule of an op (`gate.schedule`: `rows`, `chunk`, `form`), or
+    the table's where it has none, and records it on the loop.
+
+    Precondition: gate ops on tensors. Postcondition: no op with the fold
+    interface. Changes rounding: sums over tokens are reassociated.
+  }];
+  let dependentDialects = [
+    "::gate::GateDialect",
+    "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+    "::mlir::math::MathDialect", "::mlir::affine::AffineDialect"];
+}
+
 def ChunkScans : Pass<"gate-chunk-scans", "::mlir::func::FuncOp"> {
   let summary = "Rewrite scans to parallel loops over chunks of tokens";
   let description = [{
@@ -42,8 +64,8 @@ def Decompose : Pass<"gate-decompose", "::mlir::func::FuncOp"> {
   let summary = "Decompose row-wise gate ops into linalg";
   let description = [{
     Every gate op that implements upstream's `AggregatedOpInterface` is replaced
-    by its decomposition; an op that has neither this nor the chunk interface
-    is replaced by its meaning. Changes rounding: factors
+    by its decomposition; an op that has neither this nor the chunk or the
+    fold interface is replaced by its meaning. Changes rounding: factors
     are folded, divisions become multiplications by a reciprocal.
   }];
   let dependentDialects = [

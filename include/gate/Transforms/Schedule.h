@@ -39,6 +39,8 @@ const TargetDescription *findTarget(llvm::StringRef name);
 enum class AnchorKind {
   /// gate-chunk-scans: an op with the chunk interface.
   Scan,
+  /// gate-chunk-folds: an op with the fold interface.
+  Fold,
   /// gate-pack-products: a contraction of two matrices.
   Product,
   /// gate-tile-parallel: any other linalg op.

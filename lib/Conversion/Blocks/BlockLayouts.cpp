@@ -52,8 +52,7 @@ LinearLayout gate::sourceLayout(vector::ShapeCastOp op,
 LinearLayout gate::sourceLayout(vector::ExtractStridedSliceOp op,
                                 const LinearLayout &layout) {
   LinearLayout result = layout;
-  for (auto [dim, size] :
-       llvm::enumerate(op.getSourceVectorType().getShape()))
+  for (auto [dim, size] : llvm::enumerate(op.getSourceVectorType().getShape()))
     result = result.grow(dim, size);
   return result;
 }
@@ -142,8 +141,8 @@ ProductLayouts gate::productLayouts(const ProductShape &shape, int64_t warps) {
   return {a, c, d, fragmentDepth};
 }
 
-std::optional<WarpgroupLayouts> gate::warpgroupLayouts(const ProductShape &shape,
-                                                       int64_t warps) {
+std::optional<WarpgroupLayouts>
+gate::warpgroupLayouts(const ProductShape &shape, int64_t warps) {
   Type element = shape.left.getElementType();
   int64_t rows = shape.rows(), columns = shape.columns(), depth = shape.depth();
   if (!(element.isBF16() || element.isF16()) || rows % 64 != 0 ||
@@ -232,25 +231,31 @@ bool BlockLayouts::isReadable(Value value) {
          });
 }
 
-/// Whether a value is computed from constants, masks and positions alone.
-static bool isComputedFree(Value value) {
+bool BlockLayouts::isPositional(Value value) {
   Operation *op = value.getDefiningOp();
-  return op && (BlockLayouts::isFlexible(value) ||
+  return op && (isFlexible(value) ||
                 (OpTrait::hasElementwiseMappableTraits(op) &&
                  llvm::all_of(op->getOperands(), [](Value operand) {
                    return !isa<VectorType>(operand.getType()) ||
-                          isComputedFree(operand);
+                          isPositional(operand);
                  })));
 }
 
-/// The operand that an elementwise op takes its layout from; null where it can
+/// The operand that an elementwise op takes its layout from: one that was
+/// computed from data, or else one that was computed at all; null where it can
 /// be computed in any.
 static Value leadingOperand(Operation *op) {
-  for (Value operand : op->getOperands())
-    if (isa<VectorType>(operand.getType()) &&
-        !BlockLayouts::isReadable(operand) && !BlockLayouts::isFlexible(operand))
+  Value computed;
+  for (Value operand : op->getOperands()) {
+    if (!isa<VectorType>(operand.getType()) ||
+        BlockLayouts::isReadable(operand) || BlockLayouts::isFlexible(operand))
+      continue;
+    if (!BlockLayouts::isPositional(operand))
       return operand;
-  return Value();
+    if (!computed)
+      computed = operand;
+  }
+  return computed;
 }
 
 BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
@@ -274,9 +279,12 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
     if (use.getOperandNumber() == 2)
       return {ofProduct(user),
               product.left.getNumElements() * product.columns()};
-    // A left matrix that costs nothing in any layout is made where the product
-    // takes it from registers.
-    if (use.getOperandNumber() == 0 && warpgroups && isComputedFree(use.get()))
+    // But a left matrix that costs nothing in any layout, or that a loop does
+    // not change, which is made where the product takes it from registers.
+    auto inner = user->getParentOfType<scf::ForOp>();
+    bool isMadeOnce = inner && inner.isDefinedOutsideOfLoop(use.get());
+    if (use.getOperandNumber() == 0 && warpgroups &&
+        (isMadeOnce || isPositional(use.get())))
       if (auto groups = warpgroupLayouts(product, warps))
         return {groups->left, 2 * volume(use.get())};
     return {ofMemory(shape), volume(use.get())};
@@ -304,9 +312,13 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
   }
   if (OpTrait::hasElementwiseMappableTraits(user) &&
       user->getNumResults() == 1) {
-    if (isReadable(use.get()))
-      if (Value leading = leadingOperand(user))
-        return {of(leading), 2 * volume(leading)};
+    // A mask follows what it masks, a tile that can be read in any layout what
+    // it is used with.
+    bool isReadable = BlockLayouts::isReadable(use.get());
+    Value leading =
+        isReadable || isPositional(use.get()) ? leadingOperand(user) : Value();
+    if (leading && (isReadable || !isPositional(leading)))
+      return {of(leading), 2 * volume(leading)};
     return demandFor(user->getResult(0));
   }
   return {ofMemory(shape), volume(use.get())};

@@ -37,6 +37,9 @@ public:
   /// Whether a value can be made in any layout for nothing: constants,
   /// broadcasts, masks, positions.
   static bool isFlexible(mlir::Value value);
+  /// Whether a value follows from positions and constants alone, as masks do:
+  /// nothing but what it is used with says what its layout should be.
+  static bool isPositional(mlir::Value value);
   /// Whether a value is a tile in shared memory, or little work on such: made
   /// where it is used, in the layout that is asked for.
   static bool isReadable(mlir::Value value);

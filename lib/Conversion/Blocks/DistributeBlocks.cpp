@@ -344,7 +344,8 @@ Value Distributor::selectPairs(arith::SelectOp op, const LinearLayout &layout,
                                const Values &operands) {
   auto type = cast<VectorType>(op.getType());
   ArrayRef<Coordinates> bases = layout.getBases(LinearLayout::Register);
-  if (type.getElementTypeBitWidth() != 16 || bases.empty() ||
+  if (!type.getElementType().isIntOrFloat() ||
+      type.getElementTypeBitWidth() != 16 || bases.empty() ||
       !isa<VectorType>(op.getCondition().getType()))
     return Value();
   for (auto [dim, c] : llvm::enumerate(bases.front()))
@@ -499,11 +500,10 @@ LogicalResult Distributor::distribute(Operation *op) {
       llvm::none_of(op->getResultTypes(), isVector))
     return success();
   // Made where they are used.
-  if (op->getNumResults() == 1 &&
-      (BlockLayouts::isFlexible(op->getResult(0)) ||
-       isa<vector::TransposeOp, vector::ShapeCastOp,
-           vector::ExtractStridedSliceOp>(op) ||
-       isRowOfTile(op)))
+  if (op->getNumResults() == 1 && (BlockLayouts::isFlexible(op->getResult(0)) ||
+                                   isa<vector::TransposeOp, vector::ShapeCastOp,
+                                       vector::ExtractStridedSliceOp>(op) ||
+                                   isRowOfTile(op)))
     return success();
   if (op->getNumResults() == 1 && BlockLayouts::isReadable(op->getResult(0)))
     return success();
@@ -570,6 +570,24 @@ LogicalResult Distributor::run() {
   return placeShared();
 }
 
+/// Whether `value` is computed element by element from a product of matrices.
+static bool comesFromProduct(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<vector::ContractionOp, block::MultiplyOp>(op))
+    return op;
+  return OpTrait::hasElementwiseMappableTraits(op) &&
+         llvm::any_of(op->getOperands(), comesFromProduct);
+}
+
+/// Rows of a product whose columns are reduced; 0 for other reductions.
+static int64_t reducedProductRows(vector::MultiDimReductionOp op) {
+  VectorType type = op.getSourceVectorType();
+  bool reducesColumns =
+      type.getRank() == 2 && op.isReducedDim(1) && !op.isReducedDim(0);
+  return reducesColumns && comesFromProduct(op.getSource()) ? type.getDimSize(0)
+                                                            : 0;
+}
+
 namespace {
 struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
   using gate::impl::DistributeBlocksBase<
@@ -598,9 +616,11 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
   LogicalResult distribute(func::FuncOp kernel) {
     // The largest vector decides how many threads there are, the narrowest
     // type in memory how many neighbours fill 16 bytes.
-    int64_t largest = 1, narrowest = 16, product = 0;
+    int64_t largest = 1, narrowest = 16, product = 0, reducedRows = 0;
     bool hasRing = false;
     kernel.walk([&](Operation *op) {
+      if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op))
+        reducedRows = std::max(reducedRows, reducedProductRows(reduction));
       if (isa<vector::ContractionOp, block::MultiplyOp>(op))
         product = std::max(
             product,
@@ -624,6 +644,12 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
     else if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
+    // Warps take 16 rows each; side by side along rows that are reduced they
+    // would meet in shared memory.
+    int64_t most = std::max<int64_t>(reducedRows / 16, 4);
+    if (reducedRows &&
+        product <= most * LinearLayout::lanes * Distributor::mostSums)
+      warps = std::min<int64_t>(most, hasRing ? 8 : 16);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
     Distributor distributor(kernel, layouts, sharedBytes, allowTf32);
     if (failed(distributor.run()))

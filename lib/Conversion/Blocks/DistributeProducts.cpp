@@ -64,10 +64,6 @@ SmallVector<Distributor::Values, 3> Distributor::splitWide(Value registers,
   return parts;
 }
 
-/// Sums that a thread can hold beside what a kernel needs otherwise: twice as
-/// many where others copy.
-static constexpr int64_t mostSums = 64;
-
 LogicalResult Distributor::multiply(vector::ContractionOp op) {
   int64_t held = layouts.ofProduct(op).getRegisters();
   int64_t most = amongConsumers ? 2 * mostSums : mostSums;

@@ -100,14 +100,11 @@ int64_t Distributor::Staged::bytesTo(int64_t row, int64_t depth) const {
          outer * span;
 }
 
-Value Distributor::descriptor(const Staged &matrix, Value groupBytes,
-                              int64_t row, int64_t depth) {
+Value Distributor::descriptor(const Staged &matrix, Value groupBytes) {
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(n));
   };
-  Value bytes = arith::AddIOp::create(b, loc, groupBytes,
-                                      number(matrix.bytesTo(row, depth)));
-  Value address = arith::AddIOp::create(b, loc, matrix.start, bytes);
+  Value address = arith::AddIOp::create(b, loc, matrix.start, groupBytes);
   address = arith::ShRUIOp::create(b, loc, address, number(4));
   address = arith::AndIOp::create(b, loc, address, number(0x3fff));
   int64_t swizzle = matrix.span == 128 ? 1 : matrix.span == 64 ? 2 : 3;
@@ -116,6 +113,17 @@ Value Distributor::descriptor(const Staged &matrix, Value groupBytes,
                   static_cast<uint64_t>(swizzle) << 62;
   return arith::OrIOp::create(b, loc, address,
                               number(static_cast<int64_t>(rest)));
+}
+
+Value Distributor::moved(Value descriptor, const Staged &matrix, int64_t row,
+                         int64_t depth) {
+  // Addresses count 16 bytes and stay below 2^14.
+  int64_t units = matrix.bytesTo(row, depth) / 16;
+  if (units == 0)
+    return descriptor;
+  return arith::AddIOp::create(
+      b, loc, descriptor,
+      arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(units)));
 }
 
 /// "{$0, $1}" for operands [first, first + count).
@@ -219,8 +227,9 @@ LogicalResult Distributor::multiplyInGroups(Operation *op, ProductShape shape,
     }
     return bytes;
   };
-  Value leftBytes = leftRegisters ? Value() : groupBytes(left, 0);
-  Value rightBytes = groupBytes(right, 1);
+  Value leftStart =
+      leftRegisters ? Value() : descriptor(left, groupBytes(left, 0));
+  Value rightStart = descriptor(right, groupBytes(right, 1));
   SmallVector<Type> types(perBlock, b.getF32Type());
   auto resultType = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
   Values leftWords = leftRegisters ? words(leftRegisters) : Values();
@@ -258,11 +267,11 @@ LogicalResult Distributor::multiplyInGroups(Operation *op, ProductShape shape,
         text += operandList(next, 4) + ", ";
         next += 4;
       } else {
-        operands.push_back(descriptor(left, leftBytes, rowOfBlock(block), k));
+        operands.push_back(moved(leftStart, left, rowOfBlock(block), k));
         constraints += "l,";
         text += "$" + std::to_string(next++) + ", ";
       }
-      operands.push_back(descriptor(right, rightBytes, 0, k));
+      operands.push_back(moved(rightStart, right, 0, k));
       constraints += "l";
       text += "$" + std::to_string(next) + ", 1, 1, 1";
       if (!leftRegisters)

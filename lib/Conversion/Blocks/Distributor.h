@@ -38,6 +38,10 @@ public:
       : kernel(kernel), layouts(layouts), b(kernel.getContext()),
         loc(kernel.getLoc()), mostShared(mostShared), allowTf32(allowTf32) {}
 
+  /// Sums of a product that a thread can hold beside what a kernel needs
+  /// otherwise: twice as many where others copy.
+  static constexpr int64_t mostSums = 64;
+
   mlir::LogicalResult run();
   /// Bytes of shared memory that the kernel needs.
   int64_t getSharedBytes() const { return sharedBytes; }
@@ -187,10 +191,11 @@ private:
   /// Puts a matrix there, if it is not there yet; `place` is then the part that
   /// it is in, nothing for a tile of a ring.
   mlir::FailureOr<Staged> stage(Value matrix, std::optional<unsigned> &place);
-  /// The descriptor of a part of a staged matrix, from where this group of
-  /// warps begins (in bytes) and further `row` rows and `depth` on.
-  Value descriptor(const Staged &matrix, Value groupBytes, int64_t row,
-                   int64_t depth);
+  /// The descriptor of a staged matrix from where this group of warps begins,
+  /// in bytes, and of the part that is `row` rows and `depth` further on.
+  Value descriptor(const Staged &matrix, Value groupBytes);
+  Value moved(Value descriptor, const Staged &matrix, int64_t row,
+              int64_t depth);
   llvm::SmallVector<Values, 3> splitWide(Value registers, unsigned count);
 
   // DistributeRings.cpp

@@ -8,6 +8,7 @@
 #include "gate/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
@@ -229,11 +230,80 @@ struct DropProductMask : OpRewritePattern<vector::ContractionOp> {
   }
 };
 
+/// Whether a relative error of a few units of f32 is below the rounding of all
+/// that a value ends in: it is multiplied, divided, added to a positive number
+/// that keeps its sign, and rounded to 16 bits.
+static bool endsNarrow(Value value, bool isPositive) {
+  return !value.use_empty() && llvm::all_of(value.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (isa<arith::TruncFOp>(user))
+      return getElementTypeOrSelf(user->getResult(0).getType())
+                 .getIntOrFloatBitWidth() <= 16;
+    if (isa<arith::MulFOp, arith::DivFOp, arith::NegFOp>(user))
+      return endsNarrow(user->getResult(0), false);
+    if (isa<arith::AddFOp>(user)) {
+      Value other = user->getOperand(1 - use.getOperandNumber());
+      DenseFPElementsAttr constant;
+      return isPositive && matchPattern(other, m_Constant(&constant)) &&
+             constant.isSplat() &&
+             !constant.getSplatValue<APFloat>().isNegative() &&
+             endsNarrow(user->getResult(0), true);
+    }
+    return false;
+  });
+}
+
+/// An exponential of which few bits are kept need not have all.
+struct ApproximateExp : OpRewritePattern<math::ExpOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ExpOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isa<VectorType>(op.getType()) ||
+        !getElementTypeOrSelf(op.getType()).isF32() ||
+        arith::bitEnumContainsAll(op.getFastmath(),
+                                  arith::FastMathFlags::afn) ||
+        !endsNarrow(op.getResult(), true))
+      return rewriter.notifyMatchFailure(op, "all bits are asked for");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.setFastmath(op.getFastmath() | arith::FastMathFlags::afn);
+    });
+    return success();
+  }
+};
+
+/// A division of which few bits are kept, by one plus an exponential.
+struct ApproximateDivision : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::DivFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto sum = op.getRhs().getDefiningOp<arith::AddFOp>();
+    if (!sum || !isa<VectorType>(op.getType()) ||
+        !getElementTypeOrSelf(op.getType()).isF32() ||
+        arith::bitEnumContainsAll(op.getFastmath(),
+                                  arith::FastMathFlags::afn) ||
+        !endsNarrow(op.getResult(), false))
+      return rewriter.notifyMatchFailure(op, "all bits are asked for");
+    // At least one: its reciprocal is a normal number, or rounds to 0.
+    auto isExp = [](Value value) {
+      return value.getDefiningOp<math::ExpOp>() != nullptr;
+    };
+    auto isOne = [](Value value) { return matchPattern(value, m_OneFloat()); };
+    if (!(isExp(sum.getLhs()) && isOne(sum.getRhs())) &&
+        !(isExp(sum.getRhs()) && isOne(sum.getLhs())))
+      return rewriter.notifyMatchFailure(op, "not by one plus an exponential");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.setFastmath(op.getFastmath() | arith::FastMathFlags::afn);
+    });
+    return success();
+  }
+};
+
 struct SimplifyBlocks : gate::impl::SimplifyBlocksBase<SimplifyBlocks> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropMask, NarrowBound<arith::MaximumFOp>,
-                 NarrowBound<arith::MinimumFOp>, DropDifference, DropProduct, DropProductMask>(
+                 NarrowBound<arith::MinimumFOp>, DropDifference, DropProduct, DropProductMask, ApproximateExp,
+                 ApproximateDivision>(
         &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -15,21 +15,27 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/LoopInfo.h"
+#include "llvm/IR/Dominators.h"
 #include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Utils/LoopUtils.h"
 
 using namespace mlir;
 using namespace gate;
 
-/// No pass that moves code out of loops: a large loop computes hundreds of
-/// addresses from the number of the thread, and registers are worth more than
-/// the few instructions of each. ptxas moves what it has registers for.
-static constexpr llvm::StringLiteral kernelPasses =
+/// What is invariant moves out of small loops only: a large one computes
+/// hundreds of addresses from the number of the thread, and registers are worth
+/// more than the few instructions of each. ptxas moves what it has registers
+/// for.
+static constexpr llvm::StringLiteral firstPasses =
     "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,"
-    "simplifycfg,gvn,instcombine<no-verify-fixpoint>,"
-    "adce)";
+    "simplifycfg)";
+static constexpr llvm::StringLiteral lastPasses =
+    "function(loop-mssa(loop-rotate,licm),gvn,instcombine<no-verify-fixpoint>,adce)";
+static constexpr size_t mostInSmallLoop = 256;
 
 /// Of a tensor map (PTX ISA, section 5.5).
 static constexpr int64_t tensorMapBytes = 128, tensorMapAlignment = 64;
@@ -139,6 +145,28 @@ static void markConvergent(llvm::Module &module) {
             call->setConvergent();
 }
 
+/// Marks large loops so that nothing moves out of them.
+static void keepLargeLoops(llvm::Module &module) {
+  auto computes = [](const llvm::Instruction &instruction) {
+    return !llvm::isa<llvm::PHINode, llvm::ExtractValueInst,
+                      llvm::InsertValueInst, llvm::ExtractElementInst,
+                      llvm::InsertElementInst>(instruction);
+  };
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    llvm::DominatorTree dominators(function);
+    llvm::LoopInfo loops(dominators);
+    for (llvm::Loop *loop : loops.getLoopsInPreorder()) {
+      size_t count = 0;
+      for (llvm::BasicBlock *block : loop->blocks())
+        count += llvm::count_if(*block, computes);
+      if (count > mostInSmallLoop)
+        llvm::addStringMetadataToLoop(loop, "llvm.licm.disable", 1);
+    }
+  }
+}
+
 llvm::Expected<std::string> gate::emitPTX(ModuleOp kernels,
                                           const CudaMachine &machine) {
   OwningOpRef<ModuleOp> own(cast<ModuleOp>(kernels->clone()));
@@ -160,7 +188,9 @@ llvm::Expected<std::string> gate::emitPTX(ModuleOp kernels,
       function.addFnAttr(llvm::Attribute::NoUnwind);
     }
   markConvergent(*code);
-  optimize(*code, **target, kernelPasses);
+  optimize(*code, **target, firstPasses);
+  keepLargeLoops(*code);
+  optimize(*code, **target, lastPasses);
   auto text =
       generateCode(*code, **target, llvm::CodeGenFileType::AssemblyFile);
   if (!text)

@@ -177,6 +177,31 @@ func.func @linear_scan_constant_decay(%q: tensor<2x?x2x16xf64>) -> tensor<2x?x2x
   return %o : tensor<2x?x2x16xf64>
 }
 
+// CHECK-LABEL: func.func @attention(
+// CHECK-SAME:    %[[Q:[^:]*]]: tensor<?x?x4x64xbf16>, %[[K:[^:]*]]: tensor<?x?x2x64xbf16>
+// CHECK:         gate.attention %[[Q]], %[[K]], %[[K]] {causal} :
+// CHECK-SAME:      -> tensor<?x?x4x64xbf16>
+// GENERIC:       "gate.attention"({{.*}}) <{causal, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>}>
+func.func @attention(%q: tensor<?x?x4x64xbf16>, %k: tensor<?x?x2x64xbf16>) -> tensor<?x?x4x64xbf16> {
+  %o = gate.attention %q, %k, %k {causal}
+    : (tensor<?x?x4x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>) -> tensor<?x?x4x64xbf16>
+  return %o : tensor<?x?x4x64xbf16>
+}
+
+// The number of queries is that of the query, the width that of the value.
+// CHECK-LABEL: func.func @attention_everything(
+// CHECK:         gate.attention %{{.*}}, %{{.*}}, %{{.*}} lengths(%{{.*}}) log_gate(%{{.*}}) sinks(%{{[^)]*}})
+// CHECK-SAME:      {causal, scale = 1.250000e-01 : f64, window = 256 : i64}
+// CHECK-SAME:      -> tensor<2x9x4x32xf32>
+// GENERIC:       "gate.attention"({{.*}}) <{causal, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1>, scale = 1.250000e-01 : f64, window = 256 : i64}>
+func.func @attention_everything(%q: tensor<2x9x4x64xf32>, %k: tensor<2x17x2x64xf32>, %v: tensor<2x17x2x32xf32>,
+                                %n: tensor<2xi64>, %g: tensor<2x17x4xf32>, %s: tensor<4xf32>) -> tensor<2x9x4x32xf32> {
+  %o = gate.attention %q, %k, %v lengths(%n) log_gate(%g) sinks(%s) {causal, window = 256 : i64, scale = 0.125 : f64}
+    : (tensor<2x9x4x64xf32>, tensor<2x17x2x64xf32>, tensor<2x17x2x32xf32>, tensor<2xi64>, tensor<2x17x4xf32>, tensor<4xf32>)
+    -> tensor<2x9x4x32xf32>
+  return %o : tensor<2x9x4x32xf32>
+}
+
 // CHECK-LABEL: func.func @function_attributes(
 // CHECK-SAME:    tensor<?x?x8xf32> {gate.dims = ["B", "T", ""], gate.name = "x"}
 // CHECK-SAME:    tensor<8xf32> {gate.parameter = "blocks.0.w"}

@@ -25,6 +25,51 @@ module attributes {transform.with_named_sequence} {
 
 // -----
 
+// Attention without a mask can be cut at batch, queries, heads and columns of
+// values.
+// CHECK-LABEL: func.func @attention(
+// CHECK:       scf.for %[[T:.*]] = %{{.*}} to
+// CHECK:         scf.for %[[H:.*]] = %{{.*}} to
+// CHECK:           scf.for %[[V:.*]] = %{{.*}} to
+// CHECK-DAG:         %[[Q:.*]] = tensor.extract_slice %{{.*}}[0, %[[T]], %[[H]], 0] [2, 3, 2, 16] [1, 1, 1, 1]
+// CHECK-DAG:         %[[K:.*]] = tensor.extract_slice %{{.*}}[0, 0, %[[H]], 0] [2, 12, 2, 16] [1, 1, 1, 1]
+// CHECK-DAG:         %[[VALUE:.*]] = tensor.extract_slice %{{.*}}[0, 0, %[[H]], %[[V]]] [2, 12, 2, 4] [1, 1, 1, 1]
+// CHECK-DAG:         %[[S:.*]] = tensor.extract_slice %{{.*}}[%[[H]]] [2] [1]
+// CHECK:             gate.attention %[[Q]], %[[K]], %[[VALUE]] sinks(%[[S]]) : {{.*}} -> tensor<2x3x2x4xf32>
+func.func @attention(%q: tensor<2x9x4x16xf32>, %k: tensor<2x12x4x16xf32>, %v: tensor<2x12x4x8xf32>, %s: tensor<4xf32>) -> tensor<2x9x4x8xf32> {
+  %o = gate.attention %q, %k, %v sinks(%s)
+    : (tensor<2x9x4x16xf32>, tensor<2x12x4x16xf32>, tensor<2x12x4x8xf32>, tensor<4xf32>) -> tensor<2x9x4x8xf32>
+  return %o : tensor<2x9x4x8xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%m: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["gate.attention"]} in %m : (!transform.any_op) -> !transform.any_op
+    %t, %l:3 = transform.structured.tile_using_for %op tile_sizes [0, 3, 2, 4] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Under a mask queries stay together, and heads that share keys do.
+// CHECK-LABEL: func.func @masked_attention(
+// CHECK:       scf.for %[[B:.*]] =
+// CHECK:         gate.attention {{.*}} {causal} : (tensor<1x9x4x16xf32>, tensor<1x9x2x16xf32>, tensor<1x9x2x16xf32>) -> tensor<1x9x4x16xf32>
+func.func @masked_attention(%q: tensor<2x9x4x16xf32>, %k: tensor<2x9x2x16xf32>) -> tensor<2x9x4x16xf32> {
+  %o = gate.attention %q, %k, %k {causal}
+    : (tensor<2x9x4x16xf32>, tensor<2x9x2x16xf32>, tensor<2x9x2x16xf32>) -> tensor<2x9x4x16xf32>
+  return %o : tensor<2x9x4x16xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%m: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["gate.attention"]} in %m : (!transform.any_op) -> !transform.any_op
+    %t, %l = transform.structured.tile_using_for %op tile_sizes [1, 0] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
 // A norm is fused into the rows of its consumer.
 // CHECK-LABEL: func.func @norm_into_glu
 // CHECK:       scf.for
