@@ -213,7 +213,7 @@ std::optional<LinearLayout> LinearLayout::ofOneWarp() const {
   // Warps have the upper bits of each coordinate, and only those.
   for (const Coordinates &basis : bases[Warp])
     for (auto [size, coordinate] : llvm::zip(result.shape, basis))
-      if (coordinate && coordinate < size)
+      if (coordinate % size)
         return std::nullopt;
   for (Place place : {Register, Lane})
     for (const Coordinates &basis : bases[place])

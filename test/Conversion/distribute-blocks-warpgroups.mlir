@@ -6,7 +6,9 @@
 // stays on its side.
 // CHECK-LABEL: func.func @groups(
 // CHECK-SAME:    gate.threads = 128
-// CHECK:         llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<3>
+// CHECK-COUNT-2: llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<3>
+// CHECK:         nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
+// CHECK-COUNT-2: llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<3>
 // CHECK:         nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
 // CHECK-NEXT:    nvvm.barrier0
 // CHECK:         llvm.inline_asm has_side_effects {{.*}} "wgmma.fence.sync.aligned;"
@@ -16,7 +18,6 @@
 // CHECK-NOT:     wgmma.mma_async
 // CHECK:         nvvm.wgmma.commit.group.sync.aligned
 // CHECK:         llvm.inline_asm has_side_effects {{.*}} "wgmma.wait_group.sync.aligned 0;"
-// CHECK:         nvvm.barrier0
 func.func @groups(%a: memref<64x32xbf16>, %b: memref<32x64xbf16>, %c: memref<64x64xf32>) attributes {gate.kernel} {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : bf16

@@ -91,7 +91,7 @@ func.func @unaligned(%x: memref<8x37xf32>, %y: memref<8x37xf32>) attributes {gat
 // Registers as a tree, lanes by five exchanges, then the warps' parts through
 // shared memory, in the order of warps; one thread of all writes the sum.
 // CHECK-LABEL: func.func @reduction(
-// CHECK-SAME:    gate.shared_bytes = 16 : i64, gate.threads = 128 : i64
+// CHECK-SAME:    gate.threads = 128 : i64
 // CHECK-DAG:     %[[SHARED:.*]] = llvm.mlir.addressof @gate_dynamic_shared : !llvm.ptr<3>
 // CHECK-COUNT-2: vector.load %{{.*}} : memref<1024xf32>, vector<4xf32>
 // CHECK-COUNT-7: arith.addf %{{.*}} : f32
@@ -101,11 +101,12 @@ func.func @unaligned(%x: memref<8x37xf32>, %y: memref<8x37xf32>) attributes {gat
 // CHECK:         %[[OTHER:.*]] = nvvm.shfl.sync bfly %{{.*}}, %[[MINE:.*]], %{{.*}}, %{{.*}} : f32 -> f32
 // CHECK-NEXT:    %[[WARP:.*]] = arith.addf %[[MINE]], %[[OTHER]] : f32
 // CHECK-NOT:     nvvm.shfl.sync
-// CHECK:         llvm.store %[[WARP]], %{{.*}} : f32, !llvm.ptr<3>
+// CHECK:         %[[PART:.*]] = vector.broadcast %[[WARP]] : f32 to vector<1xf32>
+// CHECK:         llvm.store %[[PART]], %{{.*}} : vector<1xf32>, !llvm.ptr<3>
 // CHECK:         nvvm.barrier0
-// CHECK-COUNT-4: llvm.load %{{.*}} : !llvm.ptr<3> -> f32
+// CHECK-COUNT-4: llvm.load %{{.*}} : !llvm.ptr<3> -> vector<1xf32>
 // CHECK-COUNT-3: arith.addf
-// CHECK:         nvvm.barrier0
+// CHECK-NOT:     nvvm.barrier
 // CHECK:         scf.if %{{.*}} {
 // CHECK-NEXT:      vector.store %{{.*}} : memref<1xf32>, vector<1xf32>
 // CHECK-NEXT:    }
@@ -147,18 +148,18 @@ func.func @rows(%x: memref<16x64xf32>, %y: memref<16x64xf32>) attributes {gate.k
 
 // -----
 
-// Read along rows, written along rows of the other: through shared memory, whole
-// before it is read and read before it is used again.
+// Read along rows, written along rows of the other: through shared memory, in
+// rows of what is written, whole before it is read. Nothing waits at the end,
+// where shared memory is not used again.
 // CHECK-LABEL: func.func @turn(
 // CHECK-SAME:    gate.shared_bytes = 16384 : i64
 // CHECK:         vector.load %{{.*}} {alignment = 16 : i64} : memref<64x64xf32>, vector<4xf32>
-// CHECK:         llvm.store %{{.*}} : vector<4xf32>, !llvm.ptr<3>
-// CHECK-NOT:     llvm.load
+// CHECK-COUNT-8: llvm.store %{{.*}} : vector<1xf32>, !llvm.ptr<3>
+// CHECK-NOT:     llvm.{{load|store}}
 // CHECK:         nvvm.barrier0
-// CHECK-NOT:     llvm.store
-// CHECK:         llvm.load %{{.*}} : !llvm.ptr<3>
-// CHECK:         nvvm.barrier0
-// CHECK-NOT:     llvm.load
+// CHECK-NOT:     nvvm.barrier
+// CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xf32>
+// CHECK-NOT:     nvvm.barrier
 // CHECK:         vector.store %{{.*}} {alignment = 16 : i64} : memref<64x64xf32>, vector<4xf32>
 func.func @turn(%x: memref<64x64xf32>, %y: memref<64x64xf32>) attributes {gate.kernel} {
   %c0 = arith.constant 0 : index

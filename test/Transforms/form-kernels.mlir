@@ -83,7 +83,7 @@ func.func @inside(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // -----
 
 // A product by tiles of the result, step by step along its depth, with what
-// happens to its result behind it. The steps are as many bytes for any type.
+// happens to its result behind it.
 // CHECK-LABEL: func.func @product(
 // CHECK-SAME:    %[[A:[^:]*]]: tensor<512x256xbf16>, %[[B:[^:]*]]: tensor<256x320xbf16>
 // CHECK-NOT:     linalg.
@@ -92,8 +92,8 @@ func.func @inside(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // CHECK:           %[[RIGHT:.*]] = tensor.extract_slice %[[B]][0, %[[J]]] [256, %[[COLUMNS:.*]]] [1, 1]
 // CHECK:           %[[NONE:.*]] = linalg.fill
 // CHECK:           %[[SUMS:.*]] = scf.for %[[K:.*]] = %{{.*}} to %{{.*}} step %{{.*}} iter_args(%[[ACC:.*]] = %[[NONE]])
-// CHECK-DAG:         %[[LK:.*]] = tensor.extract_slice %[[LEFT]][0, %[[K]]] [128, 32]
-// CHECK-DAG:         %[[RK:.*]] = tensor.extract_slice %[[RIGHT]][%[[K]], 0] [32, %[[COLUMNS]]]
+// CHECK-DAG:         %[[LK:.*]] = tensor.extract_slice %[[LEFT]][0, %[[K]]] [128, 64]
+// CHECK-DAG:         %[[RK:.*]] = tensor.extract_slice %[[RIGHT]][%[[K]], 0] [64, %[[COLUMNS]]]
 // CHECK:             linalg.matmul ins(%[[LK]], %[[RK]] :
 // CHECK:             scf.yield
 // CHECK:           %[[Y:.*]] = linalg.generic {{.*}} ins(%[[SUMS]],
@@ -116,6 +116,30 @@ func.func @product(%a: tensor<512x256xbf16>, %b: tensor<256x320xbf16>, %g: tenso
     linalg.yield %1 : bf16
   } -> tensor<512x320xbf16>
   return %y : tensor<512x320xbf16>
+}
+
+// -----
+
+// Where there are enough tiles for a large machine they are wider, if elements
+// have two bytes. A step is 128 bytes of such elements, 64 of others.
+// CHECK-LABEL: func.func @wide(
+// CHECK:         scf.forall {{.*}} to (2048, 2048) step (128, 256)
+// CHECK:           tensor.extract_slice {{.*}} [128, 64]
+// CHECK:           linalg.matmul
+// CHECK:         scf.forall {{.*}} to (2048, 2048) step (128, 128)
+// CHECK:           tensor.extract_slice {{.*}} [128, 16]
+// CHECK:           linalg.matmul
+// CHECK:         return
+func.func @wide(%a: tensor<2048x512xf16>, %b: tensor<512x2048xf16>, %c: tensor<2048x512xf32>, %d: tensor<512x2048xf32>)
+    -> (tensor<2048x2048xf32>, tensor<2048x2048xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %room = tensor.empty() : tensor<2048x2048xf32>
+  %acc = linalg.fill ins(%zero : f32) outs(%room : tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  %p = linalg.matmul ins(%a, %b : tensor<2048x512xf16>, tensor<512x2048xf16>) outs(%acc : tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  %room2 = tensor.empty() : tensor<2048x2048xf32>
+  %acc2 = linalg.fill ins(%zero : f32) outs(%room2 : tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  %q = linalg.matmul ins(%c, %d : tensor<2048x512xf32>, tensor<512x2048xf32>) outs(%acc2 : tensor<2048x2048xf32>) -> tensor<2048x2048xf32>
+  return %p, %q : tensor<2048x2048xf32>, tensor<2048x2048xf32>
 }
 
 // -----

@@ -12,16 +12,16 @@
 // CHECK: .extern .shared .align 1024 .b8 gate_dynamic_shared[];
 
 // Accesses of 16 bytes; sums by exchanges, then through shared memory; the
-// exponential and the quotient of a gate as instructions.
+// exponential and the reciprocal of a gate as instructions.
 // CHECK:       .visible .entry norm_gate_kernel_0(
 // CHECK:       .reqntid {{[0-9]+}}, 1, 1
 // CHECK-COUNT-2: ld.global.v4.b32
 // CHECK:       shfl.sync.bfly.b32
 // CHECK:       st.shared.b32
 // CHECK:       bar.sync 0
-// CHECK:       ld.shared
-// CHECK-DAG:   ex2.approx.f32
-// CHECK-DAG:   div.approx.f32
+// CHECK-DAG:   ld.shared
+// CHECK-DAG:   ex2.approx.ftz.f32
+// CHECK-DAG:   rcp.approx.ftz.f32
 // CHECK:       st.global.v4.b32
 // CHECK:       ret;
 func.func @norm_gate(%x: tensor<?x512xbf16> {gate.dims = ["N", ""]}, %g: tensor<?x512xbf16> {gate.dims = ["N", ""]})
@@ -31,11 +31,12 @@ func.func @norm_gate(%x: tensor<?x512xbf16> {gate.dims = ["N", ""]}, %g: tensor<
   return %y : tensor<?x512xbf16>
 }
 
-// Tensor cores: four warps at a time where the machine has that.
+// Tensor cores: four warps at a time where the machine has that, on tiles that
+// its copies bring.
 // CHECK:     .visible .entry product_kernel_0(
-// CHECK:     ld.global.v4.b32
+// SM80:      ld.global.v4.b32
 // SM80:      mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
-// SM90A:     fence.proxy.async.shared::cta
+// SM90A-NOT: ld.global
 // SM90A:     wgmma.fence.sync.aligned
 // SM90A:     wgmma.mma_async.sync.aligned.m64n{{[0-9]+}}k16.f32.bf16.bf16
 // SM90A:     wgmma.commit_group.sync.aligned

@@ -16,7 +16,7 @@
 // CHECK-LABEL: .visible .entry forward_kernel_0(
 // CHECK:       .reqntid [[THREADS:[0-9]+]], 1, 1
 // CHECK-DAG:   mma
-// CHECK-DAG:   ex2.approx.f32
+// CHECK-DAG:   ex2.approx.ftz.f32
 // CHECK-DAG:   bar.sync
 // No polynomial is left, and no call.
 // CHECK-NOT:   {{[[:space:]]}}call
@@ -29,6 +29,7 @@
 // CHECK:       st.global.v4.
 // CHECK-LABEL: .visible .entry product_kernel_0(
 // CHECK:       .reqntid
-// CHECK:       ld.global{{.*}}.v4.
+// OLD:         ld.global{{.*}}.v4.
 // CHECK:       mma{{.*}}.bf16.bf16
+// NEW:         cp.async.bulk.tensor
 // CHECK-NOT:   .local

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <set>
 #include <vector>
@@ -360,4 +361,186 @@ TEST(LinearLayout, InsertDim) {
         L back = wider.dropDim(dim);
         EXPECT_EQ(elementsOf(back, 0, 0), elementsOf(layout, 0, 0));
       }
+}
+
+/// The register bits that alone lead from a part of `size` along `dim` to the
+/// others, lowest part first; nothing where a part is elsewhere, too.
+static std::optional<std::vector<unsigned>>
+partBits(const L &layout, unsigned dim, int64_t size) {
+  std::vector<unsigned> bits;
+  int64_t mask = 0;
+  for (int64_t step = size; step < layout.getShape()[dim]; step *= 2) {
+    Coordinates expected(layout.getRank(), 0);
+    expected[dim] = step;
+    unsigned bit = 0;
+    while ((int64_t(1) << bit) < layout.getRegisters() &&
+           layout.ofRegister(int64_t(1) << bit) != expected)
+      ++bit;
+    if ((int64_t(1) << bit) >= layout.getRegisters())
+      return std::nullopt;
+    bits.push_back(bit);
+    mask |= int64_t(1) << bit;
+  }
+  bool inFirst = true;
+  forPlaces(layout, [&](int64_t reg, int64_t lane, int64_t warp) {
+    if (!(reg & mask))
+      inFirst &= layout.apply(reg, lane, warp)[dim] < size;
+  });
+  return inFirst ? std::optional(bits) : std::nullopt;
+}
+
+// A part is there exactly where register bits alone choose it; its registers
+// are the others, in order, and hold at any start what they hold at 0.
+TEST(LinearLayout, SliceAndHalve) {
+  int64_t found = 0, missed = 0;
+  std::vector<L> layouts = allLayouts();
+  for (const L &layout : anyLayouts())
+    for (unsigned dim = 0; dim < layout.getRank(); ++dim)
+      layouts.push_back(layout.grow(dim, layout.getShape()[dim] * 4));
+  for (const L &layout : layouts)
+    for (unsigned dim = 0; dim < layout.getRank(); ++dim) {
+      int64_t whole = layout.getShape()[dim];
+      if (whole == 1)
+        EXPECT_EQ(layout.halve(dim), std::nullopt) << layout.str();
+      else
+        EXPECT_EQ(layout.halve(dim), layout.slice(dim, whole / 2))
+            << layout.str();
+      for (int64_t size = 1; size <= whole; size *= 2) {
+        SCOPED_TRACE(layout.str() + ", dim " + std::to_string(dim) + ", " +
+                     std::to_string(size));
+        std::optional<L> part = layout.slice(dim, size);
+        std::optional<std::vector<unsigned>> bits = partBits(layout, dim, size);
+        ASSERT_EQ(part.has_value(), bits.has_value());
+        ++(part ? found : missed);
+        if (!part)
+          continue;
+        ASSERT_EQ(part->getShape()[dim], size);
+        ASSERT_EQ(part->getRegisters() * (whole / size), layout.getRegisters());
+        forPlaces(*part, [&](int64_t reg, int64_t lane, int64_t warp) {
+          // Room for the bits of the part, from the lowest on.
+          std::vector<unsigned> sorted(*bits);
+          std::sort(sorted.begin(), sorted.end());
+          int64_t wide = reg;
+          for (unsigned bit : sorted) {
+            int64_t below = wide & ((int64_t(1) << bit) - 1);
+            wide = (wide - below) * 2 + below;
+          }
+          for (int64_t start = 0; start < whole; start += size) {
+            int64_t from = wide;
+            for (auto [i, bit] : llvm::enumerate(*bits))
+              if (start / size >> i & 1)
+                from |= int64_t(1) << bit;
+            Coordinates expected = part->apply(reg, lane, warp);
+            expected[dim] += start;
+            ASSERT_EQ(layout.apply(from, lane, warp), expected);
+          }
+        });
+      }
+    }
+  // Both answers are frequent, or this says little.
+  EXPECT_GT(found, 1000);
+  EXPECT_GT(missed, 1000);
+}
+
+// The old registers for every part, in order, and back.
+TEST(LinearLayout, Grow) {
+  for (const L &layout : allLayouts())
+    for (unsigned dim = 0; dim < layout.getRank(); ++dim)
+      for (int64_t times : {1, 2, 8}) {
+        int64_t size = layout.getShape()[dim];
+        L grown = layout.grow(dim, size * times);
+        SCOPED_TRACE(grown.str());
+        int64_t old = layout.getRegisters();
+        ASSERT_EQ(grown.getRegisters(), old * times);
+        ASSERT_EQ(grown.getShape()[dim], size * times);
+        forPlaces(grown, [&](int64_t reg, int64_t lane, int64_t warp) {
+          Coordinates expected = layout.apply(reg % old, lane, warp);
+          expected[dim] += reg / old * size;
+          ASSERT_EQ(grown.apply(reg, lane, warp), expected);
+        });
+        EXPECT_EQ(grown.slice(dim, size), layout);
+      }
+}
+
+/// Layouts whose warps are given parts of a tile: each bit one upper bit of a
+/// coordinate or a copy, in any order.
+static std::vector<std::pair<L, L>> wholesAndParts() {
+  std::mt19937 random(11);
+  std::vector<std::pair<L, L>> all;
+  for (L part : anyLayouts()) {
+    Shape shape(part.getShape().begin(), part.getShape().end());
+    std::vector<Coordinates> steps;
+    for (int64_t bits = random() % 4; bits > 0; --bits) {
+      Coordinates step(part.getRank(), 0);
+      if (random() % 4) {
+        int64_t dim = random() % part.getRank();
+        step[dim] = shape[dim];
+        shape[dim] *= 2;
+      }
+      steps.push_back(step);
+    }
+    std::shuffle(steps.begin(), steps.end(), random);
+    L whole(shape), one(part.getShape());
+    for (L::Place place : {L::Register, L::Lane})
+      for (const Coordinates &basis : part.getBases(place)) {
+        whole.add(place, basis);
+        one.add(place, basis);
+      }
+    for (const Coordinates &step : steps)
+      whole.add(L::Warp, step);
+    all.push_back({whole, one});
+  }
+  return all;
+}
+
+TEST(LinearLayout, OneWarpAndAcrossWarps) {
+  for (const auto &[whole, part] : wholesAndParts()) {
+    SCOPED_TRACE(whole.str());
+    ASSERT_EQ(whole.ofOneWarp(), part);
+    ASSERT_EQ(part.acrossWarpsOf(whole), whole);
+  }
+  // Where there is a part, every warp holds it, moved by whole parts.
+  int64_t found = 0, missed = 0;
+  for (const L &layout : allLayouts()) {
+    SCOPED_TRACE(layout.str());
+    std::optional<L> part = layout.ofOneWarp();
+    ++(part ? found : missed);
+    if (!part)
+      continue;
+    ASSERT_EQ(part->getWarps(), 1);
+    ASSERT_EQ(part->acrossWarpsOf(layout), layout);
+    forPlaces(layout, [&](int64_t reg, int64_t lane, int64_t warp) {
+      Coordinates start = layout.apply(0, 0, warp);
+      Coordinates expected = part->apply(reg, lane, 0);
+      for (unsigned dim = 0; dim < layout.getRank(); ++dim) {
+        ASSERT_EQ(start[dim] % part->getShape()[dim], 0);
+        ASSERT_LT(expected[dim], part->getShape()[dim]);
+        expected[dim] += start[dim];
+      }
+      ASSERT_EQ(layout.apply(reg, lane, warp), expected);
+    });
+  }
+  EXPECT_GT(found, 50);
+  EXPECT_GT(missed, 50);
+}
+
+// Another layout of one warp's part, for all warps of the whole: each warp
+// stays within its part.
+TEST(LinearLayout, AcrossWarpsOfAnother) {
+  L whole = L::blocked({16, 32}, 4, 4);
+  std::optional<L> part = whole.ofOneWarp();
+  ASSERT_TRUE(part);
+  L turned = L::blocked(part->getShape(), 1, 1);
+  ASSERT_NE(turned, *part);
+  L across = turned.acrossWarpsOf(whole);
+  EXPECT_TRUE(across.isSurjective());
+  for (int64_t warp = 0; warp < whole.getWarps(); ++warp) {
+    auto held = [&](const L &layout) {
+      std::set<Element> all;
+      for (int64_t lane = 0; lane < L::lanes; ++lane)
+        all.merge(elementsOf(layout, lane, warp));
+      return all;
+    };
+    EXPECT_EQ(held(across), held(whole));
+  }
 }
