@@ -641,7 +641,9 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // shared memory less often. Beside warps that copy, two groups of warps
     // have most of the registers.
     if (product && hasRing)
-      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
+      warps = std::clamp<int64_t>(std::max(product / (LinearLayout::lanes * 64),
+                                           largest / (LinearLayout::lanes * 32)),
+                                  4, 8);
     else if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     // Warps take 16 rows each; side by side along rows that are reduced they
