@@ -87,6 +87,13 @@ def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
             for one, o in zip(sets, rooms, strict=True)
         ]
         case.add(GATE, calls, lambda: error(rooms[0]))
+        if shape == SHORT_SCAN:
+            # What a loop of calls costs: arrays are looked at once.
+            bound = [
+                f.bind(q=q, k=k, v=v, g=g, out=o)
+                for (q, k, v, g), o in zip(sets, rooms, strict=True)
+            ]
+            case.add(f"{GATE}, bound", bound, lambda: error(rooms[0]))
     add_peers(context, case, kind, sets, error)
     return case
 

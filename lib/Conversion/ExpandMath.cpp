@@ -263,6 +263,18 @@ Value expandTanh(FloatBuilder &b, Value x) {
                     b.sub(b.constant(1), quotient));
 }
 
+struct PowerByInstruction : OpRewritePattern<math::Exp2Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::Exp2Op op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
+    FloatBuilder b(rewriter, op.getLoc(), op.getType(), {});
+    rewriter.replaceOp(op, powerByInstruction(b, op.getOperand()));
+    return success();
+  }
+};
+
 /// An exponential of which few units are asked.
 struct ApproximateExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -311,7 +323,7 @@ struct ExpandMath : gate::impl::ExpandMathBase<ExpandMath> {
                  ExpandF32<math::ExpOp, expandExp>,
                  ExpandF32<math::TanhOp, expandTanh>>(&getContext(), has);
     if (has.exponential)
-      patterns.add<ApproximateExp, DivideByReciprocal>(&getContext(),
+      patterns.add<ApproximateExp, DivideByReciprocal, PowerByInstruction>(&getContext(),
                                                        /*benefit=*/2);
     else
       patterns.add<ExpandF32<math::Exp2Op, expandExp2>>(&getContext(), has);

@@ -65,6 +65,8 @@ void gate::buildTilePipeline(OpPassManager &manager,
   // Before products and scans become loops: nothing may be fused into those.
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   addSimplify(manager);
+  if (options.kernels)
+    manager.addNestedPass<func::FuncOp>(createSplitWidths());
   SelectSchedulesOptions schedules;
   schedules.target = options.kernels ? "gpu" : "cpu";
   schedules.file = options.schedule;

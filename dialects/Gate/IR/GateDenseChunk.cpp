@@ -577,3 +577,53 @@ Values LinearScanOp::buildDenseChunk(OpBuilder &builder, Location loc,
   return DenseChunkBuilder(*this, builder, loc, size)
       .build(parallel, offset, states[0]);
 }
+
+FailureOr<Values> LinearScanOp::buildPieces(OpBuilder &builder,
+                                            int64_t pieces) {
+  RankedTensorType type = getValue().getType();
+  int64_t heads = getNumHeads(), width = getValueWidth();
+  if (getInitial() || !getResult(1).use_empty() || getBeta() ||
+      getInputGate() || getBonus() || !getTransition().empty() ||
+      getOffsets() || getDecayAxis() != Axis::key ||
+      type.getDimSize(2) != heads || width % pieces != 0)
+    return failure();
+  // Parts of the values of one head are heads of their own; queries, keys and
+  // gates are shared by them.
+  Location loc = getLoc();
+  auto reshaped = [&](Value tensor, bool splits) -> Value {
+    auto from = cast<RankedTensorType>(tensor.getType());
+    SmallVector<int64_t> shape(from.getShape().take_front(2));
+    llvm::append_values(shape, heads, pieces, width / pieces);
+    SmallVector<ReassociationIndices> apart, together;
+    if (splits) {
+      apart = {{0}, {1}, {2}, {3, 4}};
+      together = {{0}, {1}, {2, 3}, {4}};
+    } else {
+      apart = {{0}, {1}, {2, 3}, {4}};
+      together = {{0}, {1}, {2}, {3, 4}};
+    }
+    Value wide = tensor::ExpandShapeOp::create(
+        builder, loc, RankedTensorType::get(shape, from.getElementType()),
+        tensor, apart);
+    return tensor::CollapseShapeOp::create(builder, loc, wide, together);
+  };
+  auto split = cast<LinearScanOp>(builder.clone(*getOperation()));
+  builder.setInsertionPoint(split);
+  split.getValueMutable().assign(
+      reshaped(getValue(), true));
+  builder.setInsertionPointAfter(split);
+  if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
+    SmallVector<double> all;
+    for (double constant : *constants)
+      all.append(pieces, constant);
+    split.setDecayConstants(all);
+  }
+  for (OpResult result : split->getResults()) {
+    auto old = cast<RankedTensorType>(result.getType());
+    SmallVector<int64_t> shape(old.getShape());
+    shape[result.getResultNumber() == 0 ? 2 : 1] = heads * pieces;
+    shape.back() = width / pieces;
+    result.setType(RankedTensorType::get(shape, old.getElementType()));
+  }
+  return Values{reshaped(split.getResult(0), false)};
+}

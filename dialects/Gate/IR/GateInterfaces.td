@@ -108,6 +108,15 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
          "::mlir::OpFoldResult":$size, "::mlir::ValueRange":$states), [{}],
     [{ llvm_unreachable("the op has no dense chunk"); }]>,
     InterfaceMethod<[{
+      Builds the op as one on `pieces` times as many independent indices, each
+      with a part of the width of its outputs, on views of the same tensors, and
+      returns what replaces its outputs. The same numbers bit for bit. Fails
+      where states are given or read, or where it cannot be done.
+    }],
+    "::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>>", "buildPieces",
+    (ins "::mlir::OpBuilder &":$builder, "int64_t":$pieces), [{}],
+    [{ return ::mlir::failure(); }]>,
+    InterfaceMethod<[{
       Whether what a run of tokens does to the states can be summarized without
       knowing the states before it, so that time can be split: the four methods
       below are then defined.

@@ -76,7 +76,8 @@ def Gate_LinearScanOp : Gate_Op<"linear_scan", [
     AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<ChunkOpInterface, [
       "canCombineStates", "getSummaryTypes", "buildEmptySummary",
-      "buildChunkState", "combineStates", "hasDenseChunk", "buildDenseChunk"]>]> {
+      "buildChunkState", "combineStates", "hasDenseChunk", "buildDenseChunk",
+      "buildPieces"]>]> {
   let summary = "Recurrence linear in a matrix state";
   let description = [{
     Per batch element and head, with `S : [K, V]` starting at `initial` or 0,

@@ -103,6 +103,24 @@ def ExpandMeaning : Pass<"gate-expand-meaning", "::mlir::func::FuncOp"> {
     "::mlir::math::MathDialect"];
 }
 
+def SplitWidths : Pass<"gate-split-widths", "::mlir::func::FuncOp"> {
+  let summary = "Scans in pieces of their width";
+  let description = [{
+    An op of the chunk interface whose states are neither given nor read becomes
+    one on more independent indices, each with a part of the width: where the
+    state of one index is too large for a thread block, and where there are few
+    indices. Each piece computes the same numbers in the same order.
+  }];
+  let options = [
+    Option<"stateElements", "state-elements", "int64_t", "16384",
+           "Elements of the state of one index at most, padded">,
+    Option<"fewIndices", "few-indices", "int64_t", "32",
+           "Indices in a batch element that need no splitting">,
+    Option<"leastWidth", "least-width", "int64_t", "64",
+           "Width of a piece that is made for more indices, at least">];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def FuseIntoLoops : Pass<"gate-fuse-into-loops", "::mlir::func::FuncOp"> {
   let summary = "Compute elementwise ops inside the loop that reads them";
   let description = [{

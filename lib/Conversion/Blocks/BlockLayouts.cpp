@@ -258,6 +258,23 @@ static Value leadingOperand(Operation *op) {
   return computed;
 }
 
+/// Lanes along memory as a tile lies there, for a value that may be a transpose
+/// of it.
+LinearLayout BlockLayouts::inMemoryOrder(Value value) const {
+  Operation *op = value.getDefiningOp();
+  if (auto transpose = dyn_cast_or_null<vector::TransposeOp>(op)) {
+    SmallVector<unsigned> permutation(transpose.getPermutation().begin(),
+                                      transpose.getPermutation().end());
+    return inMemoryOrder(transpose.getVector()).transpose(permutation);
+  }
+  if (op && OpTrait::hasElementwiseMappableTraits(op) &&
+      op->getNumResults() == 1)
+    for (Value operand : op->getOperands())
+      if (isa<VectorType>(operand.getType()) && !isFlexible(operand))
+        return inMemoryOrder(operand);
+  return ofMemory(cast<VectorType>(value.getType()).getShape());
+}
+
 BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
   Operation *user = use.getOwner();
   auto shape = cast<VectorType>(use.get().getType()).getShape();
@@ -266,7 +283,7 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
   };
   if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(user)) {
     if (&use == &reduction.getSourceMutable())
-      return {ofMemory(shape), volume(use.get())};
+      return {inMemoryOrder(use.get()), volume(use.get())};
     if (!isa<VectorType>(reduction.getType()))
       return {};
     return {resultLayout(reduction, of(reduction.getSource())),
@@ -350,7 +367,16 @@ LinearLayout BlockLayouts::of(Value value) {
   if (auto loop = dyn_cast_or_null<scf::ForOp>(op)) {
     // As the loop carries it.
     layout = of(loop.getTiedLoopRegionIterArg(llvm::cast<OpResult>(value)));
-  } else if (!op || isa<scf::IfOp>(op)) {
+  } else if (auto choice = dyn_cast_or_null<scf::IfOp>(op)) {
+    // As one side computes it.
+    unsigned position = llvm::cast<OpResult>(value).getResultNumber();
+    Value computed;
+    for (Region *region : {&choice.getThenRegion(), &choice.getElseRegion()})
+      if (Value yielded = region->front().getTerminator()->getOperand(position);
+          !computed && !isFlexible(yielded) && !isReadable(yielded))
+        computed = yielded;
+    layout = computed ? of(computed) : demandFor(value).layout;
+  } else if (!op) {
     layout = demandFor(value).layout;
   } else if (isa<vector::ContractionOp, block::MultiplyOp>(op)) {
     layout = ofProduct(op);

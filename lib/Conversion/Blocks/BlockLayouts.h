@@ -55,6 +55,7 @@ public:
   bool hasWarpgroups() const { return warpgroups; }
 
 private:
+  LinearLayout inMemoryOrder(mlir::Value value) const;
   struct Demand {
     LinearLayout layout;
     /// Elements of the vector that the demand comes from: larger ones win.

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockBuffers.h"
 #include "Distributor.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -167,24 +168,28 @@ int64_t Distributor::addTensorMap(block::CopyOp op, int64_t span) {
   };
   auto type = cast<MemRefType>(op.getSource().getType());
   auto tile = cast<VectorType>(ring.getTiles()[op.getTile()]);
-  Value base = op.getSource();
+  Value source = op.getSource(), base = source;
+  while (Value behind = reshapedFrom(base))
+    base = behind;
   int64_t offset = 0;
-  auto view = base.getDefiningOp<memref::ViewOp>();
-  if (view) {
+  if (auto view = base.getDefiningOp<memref::ViewOp>()) {
     offset = encoded(view.getByteShift());
     base = view.getSource();
   }
   SmallVector<int64_t> extents, sizes, box(type.getRank(), 1);
   auto dynamic = op.getDynamicSizes().begin();
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    if (!type.isDynamicDim(dim))
+    if (!type.isDynamicDim(dim)) {
       extents.push_back(type.getDimSize(dim));
-    else if (view)
-      extents.push_back(
-          encoded(view.getSizes()[type.getDynamicDimIndex(dim)]));
-    else
-      extents.push_back(-(2 + *parameterOf(base) +
-                          type.getDynamicDimIndex(dim)));
+    } else {
+      auto [behind, own] = *dimBehind(source, dim);
+      int64_t place =
+          cast<MemRefType>(behind.getType()).getDynamicDimIndex(own);
+      if (auto view = behind.getDefiningOp<memref::ViewOp>())
+        extents.push_back(encoded(view.getSizes()[place]));
+      else
+        extents.push_back(-(2 + *parameterOf(behind) + place));
+    }
     sizes.push_back(ShapedType::isDynamic(op.getSizes()[dim])
                         ? encoded(*dynamic++)
                         : op.getSizes()[dim]);

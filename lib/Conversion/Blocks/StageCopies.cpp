@@ -108,6 +108,14 @@ static bool isKnownAtLaunch(Value root) {
   if (!type.getLayout().isIdentity() || type.getRank() < 1 ||
       type.getRank() > mostDims)
     return false;
+  if (Value behind = reshapedFrom(root)) {
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      if (type.isDynamicDim(dim) && !dimBehind(root, dim))
+        return false;
+    while (Value next = reshapedFrom(behind))
+      behind = next;
+    root = behind;
+  }
   if (isa<BlockArgument>(root))
     return true;
   auto view = root.getDefiningOp<memref::ViewOp>();
@@ -228,7 +236,7 @@ std::optional<TileRead> Stager::describe(vector::TransferReadOp op) {
     memref = view.getSource();
   }
   auto root = cast<MemRefType>(memref.getType());
-  if (!isKnownAtLaunch(memref) || isWritten(kernel, memref))
+  if (!isKnownAtLaunch(memref) || isWritten(kernel, rootOf(memref)))
     return std::nullopt;
   read.root = memref;
   read.terms = terms;
@@ -356,15 +364,18 @@ void Stager::buildProducer(Value blocks, Value ring) {
       }
       indices.push_back(index);
     }
-    auto view = read.root.getDefiningOp<memref::ViewOp>();
     for (int64_t dim = 0; dim < root.getRank(); ++dim) {
       OpFoldResult size = read.sizes[dim];
       if (!size && !root.isDynamicDim(dim))
         size = b.getIndexAttr(root.getDimSize(dim));
-      if (!size && view)
-        size = view.getSizes()[root.getDynamicDimIndex(dim)];
-      if (!size)
-        size = Value(memref::DimOp::create(b, loc, read.root, dim));
+      if (!size) {
+        auto [behind, own] = *dimBehind(read.root, dim);
+        auto type = cast<MemRefType>(behind.getType());
+        if (auto view = behind.getDefiningOp<memref::ViewOp>())
+          size = view.getSizes()[type.getDynamicDimIndex(own)];
+        else
+          size = Value(memref::DimOp::create(b, loc, behind, own));
+      }
       if (auto constant = getConstantIntValue(size)) {
         sizes.push_back(*constant);
       } else {
@@ -446,17 +457,24 @@ void Stager::split() {
   kernel.setType(b.getFunctionType(body->getArgumentTypes(), {}));
   kernel->setAttr("gate.persistent", b.getUnitAttr());
   // Buffers and the ring are there for both sides.
-  SmallVector<Operation *> views;
-  for (Operation &op : *body)
-    if (isa<memref::ViewOp>(op))
-      views.push_back(&op);
-  for (Operation *view : llvm::reverse(views)) {
-    view->moveBefore(body, body->begin());
-    for (Value operand : view->getOperands())
-      if (Operation *constant = operand.getDefiningOp())
-        constant->moveBefore(body, body->begin());
+  llvm::SetVector<Operation *> shared;
+  std::function<void(Value)> need = [&](Value value) {
+    Operation *op = value.getDefiningOp();
+    if (!op || shared.contains(op))
+      return;
+    llvm::for_each(op->getOperands(), need);
+    shared.insert(op);
+  };
+  for (TileRead &read : reads)
+    need(read.root);
+  Operation *last = nullptr;
+  for (Operation *op : shared) {
+    if (last)
+      op->moveAfter(last);
+    else
+      op->moveBefore(body, body->begin());
+    last = op;
   }
-  Operation *last = views.empty() ? nullptr : views.back();
   SmallVector<Type> tiles;
   for (TileRead &read : reads)
     tiles.push_back(read.op.getType());
