@@ -180,8 +180,7 @@ std::optional<LinearLayout> LinearLayout::slice(unsigned dim,
                                                 int64_t size) const {
   LinearLayout result = *this;
   for (int64_t bit = size; bit < shape[dim]; bit *= 2) {
-    std::optional<LinearLayout> half =
-        result.halve(dim);
+    std::optional<LinearLayout> half = result.halve(dim);
     if (!half)
       return std::nullopt;
     result = *half;

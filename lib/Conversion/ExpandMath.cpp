@@ -124,8 +124,7 @@ public:
       return make(b, loc, x);
     SmallVector<Value> results;
     for (int64_t i = 0; i < vector.getNumElements(); ++i)
-      results.push_back(
-          make(b, loc, vector::ExtractOp::create(b, loc, x, i)));
+      results.push_back(make(b, loc, vector::ExtractOp::create(b, loc, x, i)));
     return vector::FromElementsOp::create(b, loc, type, results);
   }
 
@@ -281,8 +280,7 @@ struct ApproximateExp : OpRewritePattern<math::ExpOp> {
   LogicalResult matchAndRewrite(math::ExpOp op,
                                 PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32() ||
-        !arith::bitEnumContainsAll(op.getFastmath(),
-                                   arith::FastMathFlags::afn))
+        !arith::bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
       return rewriter.notifyMatchFailure(op, "only inexact f32 is expanded");
     FloatBuilder b(rewriter, op.getLoc(), op.getType(), {});
     Value t = b.mul(op.getOperand(), b.constant(1.44269504088896340736));
@@ -298,15 +296,14 @@ struct DivideByReciprocal : OpRewritePattern<arith::DivFOp> {
   LogicalResult matchAndRewrite(arith::DivFOp op,
                                 PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32() ||
-        !arith::bitEnumContainsAll(op.getFastmath(),
-                                   arith::FastMathFlags::afn))
+        !arith::bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
       return rewriter.notifyMatchFailure(op, "only inexact f32 is expanded");
     FloatBuilder b(rewriter, op.getLoc(), op.getType(), {});
     Value reciprocal = b.approximate(
         op.getRhs(),
         [](OpBuilder &builder, Location loc, Value scalar) -> Value {
-          return NVVM::RcpApproxFtzF32Op::create(builder, loc,
-                                                 scalar.getType(), scalar);
+          return NVVM::RcpApproxFtzF32Op::create(builder, loc, scalar.getType(),
+                                                 scalar);
         });
     rewriter.replaceOp(op, b.mul(op.getLhs(), reciprocal));
     return success();
@@ -323,8 +320,9 @@ struct ExpandMath : gate::impl::ExpandMathBase<ExpandMath> {
                  ExpandF32<math::ExpOp, expandExp>,
                  ExpandF32<math::TanhOp, expandTanh>>(&getContext(), has);
     if (has.exponential)
-      patterns.add<ApproximateExp, DivideByReciprocal, PowerByInstruction>(&getContext(),
-                                                       /*benefit=*/2);
+      patterns.add<ApproximateExp, DivideByReciprocal, PowerByInstruction>(
+          &getContext(),
+          /*benefit=*/2);
     else
       patterns.add<ExpandF32<math::Exp2Op, expandExp2>>(&getContext(), has);
     auto others = [](StringRef name) {

@@ -124,8 +124,7 @@ bool KernelOutliner::sharesTiles() {
     byColumn |= isColumn && !isRow;
   });
   bool multiplies =
-      forall
-          .walk([](vector::ContractionOp) { return WalkResult::interrupt(); })
+      forall.walk([](vector::ContractionOp) { return WalkResult::interrupt(); })
           .wasInterrupted();
   return byRow && byColumn && multiplies;
 }
@@ -138,8 +137,8 @@ static Value groupTiles(OpBuilder &b, Location loc, Value block, Value rows,
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantIntOp::create(b, loc, n, 32);
   };
-  Value inGroup = b.createOrFold<arith::MulIOp>(loc, columns,
-                                                number(groupRows));
+  Value inGroup =
+      b.createOrFold<arith::MulIOp>(loc, columns, number(groupRows));
   Value group = b.createOrFold<arith::DivUIOp>(loc, block, inGroup);
   Value place = b.createOrFold<arith::RemUIOp>(loc, block, inGroup);
   Value first = b.createOrFold<arith::MulIOp>(loc, group, number(groupRows));

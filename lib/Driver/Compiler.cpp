@@ -386,8 +386,9 @@ LogicalResult Compiler::emitKernels() {
   for (auto [position, gpu] : llvm::enumerate(targets.gpus)) {
     ModuleOp kernels =
         kernelsOf(position ? *otherKernels[position - 1] : *deviceProgram);
-    CudaImage image{gpu.name.str(),          gpu.major, gpu.minor, gpu.isExact,
-                    "", "", describeKernels(kernels)};
+    CudaImage image{
+        gpu.name.str(),          gpu.major, gpu.minor, gpu.isExact, "", "",
+        describeKernels(kernels)};
     llvm::Expected<std::string> ptx = emitPTX(kernels, gpu);
     if (!ptx)
       return error(llvm::toString(ptx.takeError()));

@@ -191,9 +191,10 @@ void gate_rt_cuda_launch(GateLaunch *launch, int32_t kernel, int64_t gridX,
     if (count + 1 + entry.mapCount > kMostParameters ||
         entry.mapCount > kMostMaps || !cuda::driver.tensorMapEncodeTiled) {
       Message(launch->caller)
-          .add("kernel %s: expected at most %d parameters, %d tensor maps and a "
-               "driver for CUDA 12 or later, got %d and %d",
-               name, kMostParameters, kMostMaps, count, entry.mapCount);
+          .add(
+              "kernel %s: expected at most %d parameters, %d tensor maps and a "
+              "driver for CUDA 12 or later, got %d and %d",
+              name, kMostParameters, kMostMaps, count, entry.mapCount);
       launch->status = GATE_STATUS_UNSUPPORTED_DEVICE;
       return;
     }

@@ -33,8 +33,9 @@ static bool isPlain(linalg::GenericOp op) {
                       [](AffineMap map) { return map.isIdentity(); }) &&
          op.getRegionOutputArgs().front().use_empty() &&
          op.getBody()->getOps<linalg::IndexOp>().empty() &&
-         llvm::all_of(*op.getBody(),
-                      [](Operation &inner) { return inner.getNumRegions() == 0; });
+         llvm::all_of(*op.getBody(), [](Operation &inner) {
+           return inner.getNumRegions() == 0;
+         });
 }
 
 /// The one slice inside a parallel loop that reads a result; other users may
@@ -71,11 +72,10 @@ static void fuse(RewriterBase &rewriter, linalg::GenericOp op,
   for (auto [dim, size] : llvm::enumerate(slice.getMixedSizes()))
     if (!dropped.test(dim))
       sizes.push_back(size);
-  Value room = tensor::EmptyOp::create(rewriter, loc, sizes,
-                                       type.getElementType());
-  SmallVector<AffineMap> maps(
-      op->getNumOperands(),
-      rewriter.getMultiDimIdentityMap(type.getRank()));
+  Value room =
+      tensor::EmptyOp::create(rewriter, loc, sizes, type.getElementType());
+  SmallVector<AffineMap> maps(op->getNumOperands(),
+                              rewriter.getMultiDimIdentityMap(type.getRank()));
   SmallVector<utils::IteratorType> iterators(type.getRank(),
                                              utils::IteratorType::parallel);
   auto fused = linalg::GenericOp::create(rewriter, loc, room.getType(), inputs,

@@ -37,8 +37,8 @@ using namespace gate;
 using Values = SmallVector<Value>;
 using Sizes = SmallVector<OpFoldResult>;
 
-/// Stands for -inf: exp of it is exactly 0, and it adds like a number. All types
-/// of 16 bits have it.
+/// Stands for -inf: exp of it is exactly 0, and it adds like a number. All
+/// types of 16 bits have it.
 static constexpr double lowestLogGate = -9984;
 
 /// The largest |b_i - b_r| for which factors and products of operands stay
@@ -244,15 +244,14 @@ Value DenseChunkBuilder::sumBySigns(
                          });
   };
   auto rest = [&](Value from, Value taken) {
-    return b.elementwise({from, taken}, b.empty(b.sizes(from), wide()),
-                         [&](TensorBuilder &s, ValueRange args) -> Value {
-                           // Infinities and nans are in the part taken, too.
-                           return arith::SubFOp::create(
-                               s.builder, s.loc, args[0],
-                               s.convert(args[1], wide()),
-                               arith::FastMathFlags::nnan |
-                                   arith::FastMathFlags::ninf);
-                         });
+    return b.elementwise(
+        {from, taken}, b.empty(b.sizes(from), wide()),
+        [&](TensorBuilder &s, ValueRange args) -> Value {
+          // Infinities and nans are in the part taken, too.
+          return arith::SubFOp::create(
+              s.builder, s.loc, args[0], s.convert(args[1], wide()),
+              arith::FastMathFlags::nnan | arith::FastMathFlags::ninf);
+        });
   };
   Value high = rounded(gates), afterHigh = rest(gates, high);
   Value middle = rounded(afterHigh), low = rounded(rest(afterHigh, middle));
@@ -336,13 +335,13 @@ DenseChunkBuilder::Parts DenseChunkBuilder::scalarDecay(Value gates) {
       },
       afterColumn, size);
   Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
-  parts.scores = b.elementwise(
-      {raw, logs}, b.empty({size, size}, wide()),
-      [&](TensorBuilder &s, ValueRange args) {
-        return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
-                      s.mul(args[0], s.exp(args[1], isRounded())),
-                      s.number(wide(), 0));
-      });
+  parts.scores =
+      b.elementwise({raw, logs}, b.empty({size, size}, wide()),
+                    [&](TensorBuilder &s, ValueRange args) {
+                      return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
+                                    s.mul(args[0], s.exp(args[1], isRounded())),
+                                    s.number(wide(), 0));
+                    });
   auto through1 = [&](TensorBuilder &s, Value i, Value r) {
     return isBefore(s, r, i, true);
   };
@@ -376,7 +375,8 @@ Value DenseChunkBuilder::exactScores(Value gates) {
               step);
         // Row i of a tile.
         auto rowOf = [&](Value from) {
-          OpFoldResult zero = inner.getIndexAttr(0), one = inner.getIndexAttr(1);
+          OpFoldResult zero = inner.getIndexAttr(0),
+                       one = inner.getIndexAttr(1);
           return s.slice(from, Sizes{i, zero}, Sizes{one, keys}, {0});
         };
         Value gate = rowOf(gates), reads = rowOf(query);
@@ -391,9 +391,9 @@ Value DenseChunkBuilder::exactScores(Value gates) {
             {key, logs, reads}, s.filled({size}, wide(), 0),
             {s.map(2, {0, 1}), s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0})},
             1, [&](TensorBuilder &e, ValueRange args) {
-              Value term = e.mul(e.mul(e.convert(args[0], wide()),
-                                       e.convert(args[2], wide())),
-                                 e.exp(args[1], isRounded()));
+              Value term = e.mul(
+                  e.mul(e.convert(args[0], wide()), e.convert(args[2], wide())),
+                  e.exp(args[1], isRounded()));
               return e.add(args[3], term);
             });
         Value scores = s.generic(
@@ -421,8 +421,8 @@ Values DenseChunkBuilder::vectorDecay(Value gates, Value state) {
                                  s.index(middle));
   };
   Value first = sumAll(gates, isFirst);
-  Value last = sumAll(
-      gates, [&](TensorBuilder &s, Value r) { return isLast(s, r); });
+  Value last =
+      sumAll(gates, [&](TensorBuilder &s, Value r) { return isLast(s, r); });
   Value largest = b.generic(
       {first, last}, b.filled({b.builder.getIndexAttr(1)}, wide(), 0),
       {map(2, {1}), map(2, {1}), map(2, {0})}, 1,
@@ -450,8 +450,8 @@ Values DenseChunkBuilder::vectorDecay(Value gates, Value state) {
       },
       [&](OpBuilder &inner, Location loc) {
         DenseChunkBuilder s(*this, inner, loc);
-        scf::YieldOp::create(
-            inner, loc, s.finish(s.exactDecay(gates, first, last), state));
+        scf::YieldOp::create(inner, loc,
+                             s.finish(s.exactDecay(gates, first, last), state));
       });
   return llvm::to_vector_of<Value>(choice.getResults());
 }
@@ -470,16 +470,15 @@ DenseChunkBuilder::checkedDecay(Value gates, Value first, Value last) {
       },
       gates, keys);
   auto rescaled = [&](Value source, bool negates) {
-    return b.elementwise(
-        {source, sums}, b.empty(b.sizes(source), operand),
-        [&](TensorBuilder &e, ValueRange args) {
-          Value log = args[1];
-          if (negates)
-            log = arith::NegFOp::create(e.builder, e.loc, log);
-          return e.convert(
-              e.mul(e.convert(args[0], wide()), e.exp(log, isRounded())),
-              operand);
-        });
+    return b.elementwise({source, sums}, b.empty(b.sizes(source), operand),
+                         [&](TensorBuilder &e, ValueRange args) {
+                           Value log = args[1];
+                           if (negates)
+                             log = arith::NegFOp::create(e.builder, e.loc, log);
+                           return e.convert(e.mul(e.convert(args[0], wide()),
+                                                  e.exp(log, isRounded())),
+                                            operand);
+                         });
   };
   Parts parts;
   parts.queries = rescaled(query, false);
@@ -494,19 +493,19 @@ DenseChunkBuilder::checkedDecay(Value gates, Value first, Value last) {
 DenseChunkBuilder::Parts DenseChunkBuilder::exactDecay(Value gates, Value first,
                                                        Value last) {
   auto rescaled = [&](Value source, Value sums) {
-    return narrowed(b.elementwise(
-        {source, sums}, b.empty({size, keys}, wide()),
-        [&](TensorBuilder &e, ValueRange args) {
-          return e.mul(e.convert(args[0], wide()), e.exp(args[1], isRounded()));
-        }));
+    return narrowed(b.elementwise({source, sums}, b.empty({size, keys}, wide()),
+                                  [&](TensorBuilder &e, ValueRange args) {
+                                    return e.mul(e.convert(args[0], wide()),
+                                                 e.exp(args[1], isRounded()));
+                                  }));
   };
   Parts parts;
   // First: its loop needs the registers.
   parts.scores = exactScores(gates);
-  parts.queries = rescaled(
-      query, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
-        return isBefore(e, r, i, true);
-      }));
+  parts.queries =
+      rescaled(query, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
+                 return isBefore(e, r, i, true);
+               }));
   parts.keys =
       rescaled(key, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
                  return isBefore(e, i, r, false);
@@ -609,8 +608,7 @@ FailureOr<Values> LinearScanOp::buildPieces(OpBuilder &builder,
   };
   auto split = cast<LinearScanOp>(builder.clone(*getOperation()));
   builder.setInsertionPoint(split);
-  split.getValueMutable().assign(
-      reshaped(getValue(), true));
+  split.getValueMutable().assign(reshaped(getValue(), true));
   builder.setInsertionPointAfter(split);
   if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
     SmallVector<double> all;

@@ -93,8 +93,8 @@ public:
   /// over `dim`, or needs for broadcasting along it: places with coordinate
   /// zero there. Registers that become copies are dropped.
   LinearLayout dropDim(unsigned dim) const;
-  /// The layout of either half of a tile along `dim`, where the upper half is in
-  /// registers of the threads that have the lower one; otherwise nothing.
+  /// The layout of either half of a tile along `dim`, where the upper half is
+  /// in registers of the threads that have the lower one; otherwise nothing.
   std::optional<LinearLayout> halve(unsigned dim) const;
   /// The layout of any part of `size` along `dim` that starts at a multiple of
   /// it, where each thread has registers of every part; otherwise nothing.

@@ -79,10 +79,8 @@ bool gate::isWritten(func::FuncOp kernel, Value root) {
       written = write.getBase();
     else if (auto store = dyn_cast<memref::StoreOp>(op))
       written = store.getMemRef();
-    return written && mayBeSame(rootOf(written), root)
-               ? WalkResult::interrupt()
-               : WalkResult::advance();
+    return written && mayBeSame(rootOf(written), root) ? WalkResult::interrupt()
+                                                       : WalkResult::advance();
   });
   return result.wasInterrupted();
 }
-

@@ -354,9 +354,8 @@ Value Distributor::selectPairs(arith::SelectOp op, const LinearLayout &layout,
   Values all = split(operands[0]), sides;
   for (size_t i = 0; i < all.size(); i += 2)
     sides.push_back(all[i]);
-  Value chosen = arith::SelectOp::create(b, loc, join(sides),
-                                         join(words(operands[1])),
-                                         join(words(operands[2])));
+  Value chosen = arith::SelectOp::create(
+      b, loc, join(sides), join(words(operands[1])), join(words(operands[2])));
   return vector::BitCastOp::create(
       b, loc, registersType(op.getResult(), layout), chosen);
 }
@@ -641,7 +640,10 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // shared memory less often. Beside warps that copy, two groups of warps
     // have most of the registers.
     if (product && hasRing)
-      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 64), 4, 8);
+      warps =
+          std::clamp<int64_t>(std::max(product / (LinearLayout::lanes * 64),
+                                       largest / (LinearLayout::lanes * 32)),
+                              4, 8);
     else if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     // Warps take 16 rows each; side by side along rows that are reduced they

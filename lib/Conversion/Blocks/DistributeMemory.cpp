@@ -249,9 +249,9 @@ LogicalResult Distributor::writePart(vector::TransferWriteOp op, Value value,
   unsigned last = layout.getRank() ? layout.getRank() - 1 : 0;
   LinearLayout inMemory = layouts.ofMemory(layout.getShape());
   Type element = cast<MemRefType>(op.getBase().getType()).getElementType();
-  int64_t bytes = element.isIndex() ? 8
-                                    : llvm::divideCeil(
-                                          element.getIntOrFloatBitWidth(), 8);
+  int64_t bytes = element.isIndex()
+                      ? 8
+                      : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
   if (layout.getContiguous(last) < inMemory.getContiguous(last)) {
     layout = inMemory;
     // A warp's own rows, if they are long enough: no warp waits for another.

@@ -144,9 +144,9 @@ LogicalResult Distributor::reduce(vector::MultiDimReductionOp op) {
           b, loc, index, arith::ConstantIndexOp::create(b, loc, start));
       return sharedAddress(index, element);
     };
-    int64_t width = to.getRank() ? std::min(to.getContiguous(to.getRank() - 1),
-                                            16 / bytes)
-                                 : 1;
+    int64_t width =
+        to.getRank() ? std::min(to.getContiguous(to.getRank() - 1), 16 / bytes)
+                     : 1;
     width = std::min<int64_t>(width, parts.size());
     auto alignment = static_cast<unsigned>(width * bytes);
     for (int64_t reg = 0, e = parts.size(); reg < e; reg += width)

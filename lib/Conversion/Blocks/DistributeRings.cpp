@@ -30,8 +30,7 @@ static constexpr int64_t allRegisters = 65536, mostRegisters = 255,
 /// How long one try to wait may take, in nanoseconds; it is repeated.
 static constexpr int64_t waitNanoseconds = 10000000;
 TileShape gate::sharedShape(VectorType tile) {
-  int64_t width =
-      tile.getShape().back() * tile.getElementTypeBitWidth() / 8;
+  int64_t width = tile.getShape().back() * tile.getElementTypeBitWidth() / 8;
   int64_t span = std::min<int64_t>(width, 128);
   return {span, tile.getNumElements() / tile.getShape().back() * span};
 }
@@ -64,16 +63,16 @@ LogicalResult Distributor::makeRing(block::RingOp op) {
   Value zero = arith::ConstantIntOp::create(b, loc, 0, 32);
   Value one = arith::ConstantIntOp::create(b, loc, 1, 32);
   Value warps = arith::ConstantIntOp::create(b, loc, layouts.getWarps(), 32);
-  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                        thread, zero);
+  Value isFirst =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, thread, zero);
   auto choice = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
   b.setInsertionPoint(choice.thenYield());
   auto loop = scf::ForOp::create(b, loc, zero, makeLater(stages, i32), one);
   b.setInsertionPointToStart(loop.getBody());
-  NVVM::MBarrierInitOp::create(
-      b, loc, barrierOf(loop.getInductionVar(), true), one, Value());
-  NVVM::MBarrierInitOp::create(
-      b, loc, barrierOf(loop.getInductionVar(), false), warps, Value());
+  NVVM::MBarrierInitOp::create(b, loc, barrierOf(loop.getInductionVar(), true),
+                               one, Value());
+  NVVM::MBarrierInitOp::create(b, loc, barrierOf(loop.getInductionVar(), false),
+                               warps, Value());
   b.setInsertionPointAfter(loop);
   NVVM::FenceMbarrierInitOp::create(b, loc);
   b.setInsertionPointAfter(choice);
@@ -82,8 +81,8 @@ LogicalResult Distributor::makeRing(block::RingOp op) {
 }
 
 Value Distributor::slotStart(Value step) {
-  Value slot = arith::RemUIOp::create(b, loc, step,
-                                      makeLater(stages, step.getType()));
+  Value slot =
+      arith::RemUIOp::create(b, loc, step, makeLater(stages, step.getType()));
   Value bytes = arith::MulIOp::create(
       b, loc, slot, arith::ConstantIntOp::create(b, loc, slotBytes, 32));
   bytes = arith::AddIOp::create(b, loc, bytes,
@@ -92,25 +91,23 @@ Value Distributor::slotStart(Value step) {
 }
 
 Value Distributor::barrierOf(Value step, bool full) {
-  Value slot = arith::RemUIOp::create(b, loc, step,
-                                      makeLater(stages, step.getType()));
+  Value slot =
+      arith::RemUIOp::create(b, loc, step, makeLater(stages, step.getType()));
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantIntOp::create(b, loc, n, 32);
   };
-  Value bytes =
-      arith::MulIOp::create(b, loc, slot, number(slotBarrierBytes));
+  Value bytes = arith::MulIOp::create(b, loc, slot, number(slotBarrierBytes));
   bytes = arith::AddIOp::create(b, loc, bytes,
                                 makeLater(barriersStart, step.getType()));
   if (!full)
     bytes = arith::AddIOp::create(b, loc, bytes, number(slotBarrierBytes / 2));
-  Value index =
-      arith::IndexCastUIOp::create(b, loc, b.getIndexType(), bytes);
+  Value index = arith::IndexCastUIOp::create(b, loc, b.getIndexType(), bytes);
   return sharedAddress(index, b.getI8Type());
 }
 
 Value Distributor::parityOf(Value step) {
-  Value turn = arith::DivUIOp::create(b, loc, step,
-                                      makeLater(stages, step.getType()));
+  Value turn =
+      arith::DivUIOp::create(b, loc, step, makeLater(stages, step.getType()));
   return arith::AndIOp::create(b, loc, turn,
                                arith::ConstantIntOp::create(b, loc, 1, 32));
 }
@@ -118,11 +115,10 @@ Value Distributor::parityOf(Value step) {
 LogicalResult Distributor::acquire(block::AcquireOp op) {
   Value one = arith::ConstantIntOp::create(b, loc, 1, 32);
   // The first time a slot is free: as if the phase before had ended.
-  Value parity =
-      arith::XOrIOp::create(b, loc, parityOf(op.getStep()), one);
+  Value parity = arith::XOrIOp::create(b, loc, parityOf(op.getStep()), one);
   Value ticks = arith::ConstantIntOp::create(b, loc, waitNanoseconds, 32);
-  NVVM::MBarrierTryWaitParityOp::create(
-      b, loc, barrierOf(op.getStep(), false), parity, ticks);
+  NVVM::MBarrierTryWaitParityOp::create(b, loc, barrierOf(op.getStep(), false),
+                                        parity, ticks);
   int64_t bytes = 0;
   for (Type type : ring.getTiles())
     bytes += bytesOf(cast<VectorType>(type));
@@ -225,8 +221,8 @@ LogicalResult Distributor::copy(block::CopyOp op) {
                           "the kernel");
   int64_t number = addTensorMap(op, shape.span);
   Block &entry = kernel.getBody().front();
-  Value map = entry.getArgument(entry.getNumArguments() - tensorMaps.size() +
-                                number);
+  Value map =
+      entry.getArgument(entry.getNumArguments() - tensorMaps.size() + number);
   Value start = slotStart(op.getStep());
   auto cluster = LLVM::LLVMPointerType::get(b.getContext(), 7);
   Type i32 = b.getI32Type();
@@ -272,17 +268,16 @@ LogicalResult Distributor::take(block::TakeOp op) {
 LogicalResult Distributor::release(block::ReleaseOp op) {
   auto arrive = [&] {
     // All lanes are done with the slot before one of them says so.
-    NVVM::SyncWarpOp::create(
-        b, loc, arith::ConstantIntOp::create(b, loc, -1, 32));
-    Value isFirst = arith::CmpIOp::create(
-        b, loc, arith::CmpIPredicate::eq, laneId(),
-        arith::ConstantIndexOp::create(b, loc, 0));
+    NVVM::SyncWarpOp::create(b, loc,
+                             arith::ConstantIntOp::create(b, loc, -1, 32));
+    Value isFirst =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, laneId(),
+                              arith::ConstantIndexOp::create(b, loc, 0));
     auto choice = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
     b.setInsertionPoint(choice.thenYield());
-    NVVM::MBarrierArriveOp::create(b, loc, b.getI64Type(),
-                                   barrierOf(op.getStep(), false), Value(),
-                                   NVVM::MemScopeKindAttr::get(
-                                       b.getContext(), NVVM::MemScopeKind::CTA));
+    NVVM::MBarrierArriveOp::create(
+        b, loc, b.getI64Type(), barrierOf(op.getStep(), false), Value(),
+        NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA));
     b.setInsertionPointAfter(choice);
   };
   if (op.getCondition()) {
@@ -324,13 +319,12 @@ Value Distributor::readRow(vector::ExtractOp op, const LinearLayout &layout) {
     Value place = arith::RemUIOp::create(b, loc, column, number(at.span));
     place = arith::XOrIOp::create(b, loc, place, turn);
     place = arith::AddIOp::create(
-        b, loc, place,
-        arith::MulIOp::create(b, loc, block, number(at.block)));
+        b, loc, place, arith::MulIOp::create(b, loc, block, number(at.block)));
     place = arith::AddIOp::create(b, loc, place, start);
-    Value chunk = LLVM::LoadOp::create(
-        b, loc, VectorType::get({width}, element),
-        sharedAddress(place, b.getI8Type()),
-        static_cast<unsigned>(width * bytes));
+    Value chunk =
+        LLVM::LoadOp::create(b, loc, VectorType::get({width}, element),
+                             sharedAddress(place, b.getI8Type()),
+                             static_cast<unsigned>(width * bytes));
     llvm::append_range(elements, split(chunk));
   }
   return join(elements);
@@ -398,15 +392,15 @@ LogicalResult Distributor::specialize(block::SpecializeOp op) {
           NVVM::SetMaxRegisterActionAttr::get(b.getContext(), action));
   };
   Value limit = arith::ConstantIndexOp::create(b, loc, layouts.getWarps());
-  Value consumes = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
-                                         warpId(), limit);
+  Value consumes =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, warpId(), limit);
   auto choice = scf::IfOp::create(b, loc, consumes, /*withElseRegion=*/true);
   // The copying side first: it makes the tensor maps.
   b.setInsertionPoint(choice.elseYield());
   setRegisters(producerRegisters, NVVM::SetMaxRegisterAction::decrease);
   Value first = arith::ConstantIntOp::create(b, loc, threads, 32);
-  Value copies = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                       thread, first);
+  Value copies =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, thread, first);
   auto alone = scf::IfOp::create(b, loc, copies, /*withElseRegion=*/false);
   auto moveInto = [&](Block *from, Operation *before) {
     SmallVector<Operation *> ops =

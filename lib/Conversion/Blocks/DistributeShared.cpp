@@ -181,9 +181,8 @@ void Distributor::storeShared(Value value, const LinearLayout &layout,
                                            NVVM::LdStMatrixEltType::B16));
     return;
   }
-  int64_t width = layout.getRank()
-                      ? std::min(16 / bytes, layout.getContiguous(inner))
-                      : 1;
+  int64_t width =
+      layout.getRank() ? std::min(16 / bytes, layout.getContiguous(inner)) : 1;
   auto address = addressesOf(layout, placement, start);
   Values elements = split(value);
   for (int64_t reg = 0, e = elements.size(); reg < e; reg += width) {
@@ -217,9 +216,8 @@ Value Distributor::readShared(const LinearLayout &layout,
     return vector::BitCastOp::create(
         b, loc, VectorType::get({layout.getRegisters()}, element), join(all));
   }
-  int64_t width = layout.getRank()
-                      ? std::min(16 / bytes, layout.getContiguous(inner))
-                      : 1;
+  int64_t width =
+      layout.getRank() ? std::min(16 / bytes, layout.getContiguous(inner)) : 1;
   auto address = addressesOf(layout, placement, start);
   Values elements;
   for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {
@@ -305,8 +303,8 @@ LogicalResult Distributor::placeShared() {
     return success();
   int64_t start = llvm::alignTo(sharedBytes, scratchAlignment);
   int64_t room = mostShared - start;
-  int64_t count = std::min<int64_t>(
-      ring.getStages(), room / (slotBytes + slotBarrierBytes));
+  int64_t count = std::min<int64_t>(ring.getStages(),
+                                    room / (slotBytes + slotBarrierBytes));
   if (count < 1)
     return kernel.emitError("expects at most ")
            << mostShared << " bytes of shared memory, got "
@@ -330,7 +328,8 @@ Value Distributor::exchange(Value value, const LinearLayout &from,
     elements *= size;
   if (elements > mostExchanged)
     for (unsigned dim = from.getRank(); dim-- > 0;) {
-      std::optional<LinearLayout> half = from.halve(dim), halfTo = to.halve(dim);
+      std::optional<LinearLayout> half = from.halve(dim),
+                                  halfTo = to.halve(dim);
       if (!half || !halfTo)
         continue;
       Values all = split(value), moved(to.getRegisters());
@@ -410,4 +409,3 @@ Value Distributor::exchange(Value value, const LinearLayout &from,
     giveBack(place);
   return join(llvm::map_to_vector(loaded, fromStored));
 }
-

@@ -79,8 +79,7 @@ Distributor::stage(Value matrix, std::optional<unsigned> &place) {
   staged[base] = {*place, inner};
   Staged result = describe(inner, *place);
 
-  storeShared(value, layout,
-              swizzledRows(type.getShape(), inner, elementBytes),
+  storeShared(value, layout, swizzledRows(type.getShape(), inner, elementBytes),
               number(scratch[*place].offset), inner);
   // Tensor cores see what was written before this.
   NVVM::FenceProxyOp::create(
@@ -304,8 +303,8 @@ LogicalResult Distributor::start(block::MultiplyOp op) {
 }
 
 LogicalResult Distributor::wait(block::WaitOp op) {
-  std::string text = "wgmma.wait_group.sync.aligned " +
-                     std::to_string(op.getPending()) + ";";
+  std::string text =
+      "wgmma.wait_group.sync.aligned " + std::to_string(op.getPending()) + ";";
   if (!op.getValue()) {
     assemble(Type(), {}, text, "");
     op.erase();

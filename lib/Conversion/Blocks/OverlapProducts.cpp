@@ -63,8 +63,9 @@ static void overlap(scf::ForOp loop) {
       continue;
     carried.push_back(*position);
     b.setInsertionPoint(op);
-    Value started = block::MultiplyOp::create(b, op.getLoc(), op.getResultType(), op.getLhs(),
-                                              op.getRhs(), op.getAcc());
+    Value started =
+        block::MultiplyOp::create(b, op.getLoc(), op.getResultType(),
+                                  op.getLhs(), op.getRhs(), op.getAcc());
     op.getResult().replaceAllUsesWith(started);
     op.erase();
   }
@@ -75,9 +76,9 @@ static void overlap(scf::ForOp loop) {
   Value step = release.getStep(), ring = release.getRing();
   Value one = arith::ConstantIntOp::create(b, loc, 1, 32);
   block::WaitOp::create(b, loc, Type(), carried.size(), Value());
-  Value isLater = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
-                                        loop.getInductionVar(),
-                                        loop.getLowerBound());
+  Value isLater =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
+                            loop.getInductionVar(), loop.getLowerBound());
   block::ReleaseOp::create(b, loc, ring,
                            arith::SubIOp::create(b, loc, step, one), isLater);
   release.erase();
@@ -85,8 +86,8 @@ static void overlap(scf::ForOp loop) {
   b.setInsertionPointAfter(loop);
   for (unsigned position : carried) {
     Value result = loop.getResult(position);
-    auto wait = block::WaitOp::create(b, loc, result.getType(), uint64_t(0),
-                                      result);
+    auto wait =
+        block::WaitOp::create(b, loc, result.getType(), uint64_t(0), result);
     result.replaceAllUsesExcept(wait.getResult(), wait);
   }
   unsigned counter =

@@ -49,8 +49,8 @@ static Value rowOf(OpBuilder &b, Location loc, Value tile, Value place) {
   VectorType indices = VectorType::get({type.getDimSize(0)}, b.getIndexType());
   Value step = vector::StepOp::create(b, loc, indices);
   Value places = vector::BroadcastOp::create(b, loc, indices, place);
-  Value isRow = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, step,
-                                      places);
+  Value isRow =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, step, places);
   SmallVector<int64_t> turned{type.getDimSize(1), type.getDimSize(0)};
   isRow = vector::BroadcastOp::create(
       b, loc, VectorType::get(turned, b.getI1Type()), isRow);
@@ -58,9 +58,9 @@ static Value rowOf(OpBuilder &b, Location loc, Value tile, Value place) {
   Value zeros = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
   Value chosen = arith::SelectOp::create(b, loc, isRow, tile, zeros);
   Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(rowType));
-  return vector::MultiDimReductionOp::create(
-      b, loc, chosen, none, SmallVector<bool>{true, false},
-      vector::CombiningKind::ADD);
+  return vector::MultiDimReductionOp::create(b, loc, chosen, none,
+                                             SmallVector<bool>{true, false},
+                                             vector::CombiningKind::ADD);
 }
 
 namespace {

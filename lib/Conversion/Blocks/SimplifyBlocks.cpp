@@ -37,9 +37,9 @@ static std::optional<std::pair<unsigned, Value>> limitOf(Value mask) {
   if (auto broadcast = mask.getDefiningOp<vector::BroadcastOp>()) {
     auto source = dyn_cast<VectorType>(broadcast.getSourceType());
     auto limit = source ? limitOf(broadcast.getSource()) : std::nullopt;
-    if (!limit || source.getShape() != broadcast.getResultVectorType()
-                                           .getShape()
-                                           .take_back(source.getRank()))
+    if (!limit || source.getShape() !=
+                      broadcast.getResultVectorType().getShape().take_back(
+                          source.getRank()))
       return std::nullopt;
     limit->first +=
         broadcast.getResultVectorType().getRank() - source.getRank();
@@ -85,7 +85,8 @@ static bool isZeroFrom(Value value, unsigned dim, Value limit) {
     });
   };
   if (auto read = dyn_cast<vector::TransferReadOp>(op)) {
-    auto expr = dyn_cast<AffineDimExpr>(read.getPermutationMap().getResult(dim));
+    auto expr =
+        dyn_cast<AffineDimExpr>(read.getPermutationMap().getResult(dim));
     if (!expr || read.getMask() || !isZero(read.getPadding()) ||
         read.isDimInBounds(dim) ||
         !matchPattern(read.getIndices()[expr.getPosition()], m_Zero()) ||
@@ -132,7 +133,8 @@ struct DropMask : OpRewritePattern<arith::SelectOp> {
 
 /// The larger of a widened number and a bound that the narrow type has is the
 /// narrow maximum, widened.
-template <typename OpTy> struct NarrowBound : OpRewritePattern<OpTy> {
+template <typename OpTy>
+struct NarrowBound : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
@@ -150,9 +152,8 @@ template <typename OpTy> struct NarrowBound : OpRewritePattern<OpTy> {
       return rewriter.notifyMatchFailure(op, "the narrow type lacks the bound");
     Value narrow = arith::ConstantOp::create(
         rewriter, op.getLoc(),
-        DenseElementsAttr::get(
-            type, ArrayRef<Attribute>(
-                      rewriter.getFloatAttr(type.getElementType(), number))));
+        DenseElementsAttr::get(type, ArrayRef<Attribute>(rewriter.getFloatAttr(
+                                         type.getElementType(), number))));
     Value result = OpTy::create(rewriter, op.getLoc(), wide.getIn(), narrow);
     rewriter.template replaceOpWithNewOp<arith::ExtFOp>(op, op.getType(),
                                                         result);
@@ -170,8 +171,7 @@ struct DropDifference : OpRewritePattern<arith::SubFOp> {
     auto right = op.getRhs().getDefiningOp<arith::ExtFOp>();
     bool isSame = op.getLhs() == op.getRhs() ||
                   (left && right && left.getIn() == right.getIn());
-    if (!isSame ||
-        !arith::bitEnumContainsAll(op.getFastmath(), finite))
+    if (!isSame || !arith::bitEnumContainsAll(op.getFastmath(), finite))
       return rewriter.notifyMatchFailure(op, "not zero");
     rewriter.replaceOpWithNewOp<arith::ConstantOp>(
         op, rewriter.getZeroAttr(op.getType()));
@@ -234,23 +234,24 @@ struct DropProductMask : OpRewritePattern<vector::ContractionOp> {
 /// that a value ends in: it is multiplied, divided, added to a positive number
 /// that keeps its sign, and rounded to 16 bits.
 static bool endsNarrow(Value value, bool isPositive) {
-  return !value.use_empty() && llvm::all_of(value.getUses(), [&](OpOperand &use) {
-    Operation *user = use.getOwner();
-    if (isa<arith::TruncFOp>(user))
-      return getElementTypeOrSelf(user->getResult(0).getType())
-                 .getIntOrFloatBitWidth() <= 16;
-    if (isa<arith::MulFOp, arith::DivFOp, arith::NegFOp>(user))
-      return endsNarrow(user->getResult(0), false);
-    if (isa<arith::AddFOp>(user)) {
-      Value other = user->getOperand(1 - use.getOperandNumber());
-      DenseFPElementsAttr constant;
-      return isPositive && matchPattern(other, m_Constant(&constant)) &&
-             constant.isSplat() &&
-             !constant.getSplatValue<APFloat>().isNegative() &&
-             endsNarrow(user->getResult(0), true);
-    }
-    return false;
-  });
+  return !value.use_empty() &&
+         llvm::all_of(value.getUses(), [&](OpOperand &use) {
+           Operation *user = use.getOwner();
+           if (isa<arith::TruncFOp>(user))
+             return getElementTypeOrSelf(user->getResult(0).getType())
+                        .getIntOrFloatBitWidth() <= 16;
+           if (isa<arith::MulFOp, arith::DivFOp, arith::NegFOp>(user))
+             return endsNarrow(user->getResult(0), false);
+           if (isa<arith::AddFOp>(user)) {
+             Value other = user->getOperand(1 - use.getOperandNumber());
+             DenseFPElementsAttr constant;
+             return isPositive && matchPattern(other, m_Constant(&constant)) &&
+                    constant.isSplat() &&
+                    !constant.getSplatValue<APFloat>().isNegative() &&
+                    endsNarrow(user->getResult(0), true);
+           }
+           return false;
+         });
 }
 
 /// An exponential of which few bits are kept need not have all.
@@ -302,8 +303,8 @@ struct SimplifyBlocks : gate::impl::SimplifyBlocksBase<SimplifyBlocks> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropMask, NarrowBound<arith::MaximumFOp>,
-                 NarrowBound<arith::MinimumFOp>, DropDifference, DropProduct, DropProductMask, ApproximateExp,
-                 ApproximateDivision>(
+                 NarrowBound<arith::MinimumFOp>, DropDifference, DropProduct,
+                 DropProductMask, ApproximateExp, ApproximateDivision>(
         &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -63,8 +63,8 @@ private:
 /// What computes the tile for this write alone: ops of its block that nothing
 /// else uses.
 void WriteSplitter::collect() {
-  for (Operation &inner : llvm::reverse(llvm::make_range(
-           op->getBlock()->begin(), Block::iterator(op)))) {
+  for (Operation &inner : llvm::reverse(
+           llvm::make_range(op->getBlock()->begin(), Block::iterator(op)))) {
     if (inner.getNumResults() != 1 || inner.use_empty())
       continue;
     if (llvm::all_of(inner.getUsers(), [&](Operation *user) {
@@ -86,15 +86,14 @@ Value WriteSplitter::slice(Value value, int64_t offset) {
   };
   DenseElementsAttr constant;
   if (matchPattern(value, m_Constant(&constant)) && constant.isSplat())
-    return remember(arith::ConstantOp::create(
-        b, loc, constant.resizeSplat(partOf(type))));
+    return remember(
+        arith::ConstantOp::create(b, loc, constant.resizeSplat(partOf(type))));
   if (auto broadcast = dyn_cast_or_null<vector::BroadcastOp>(owner)) {
     Value source = broadcast.getSource();
     auto from = dyn_cast<VectorType>(source.getType());
     if (from && from.getShape().back() != 1)
       source = slice(source, offset);
-    return remember(
-        vector::BroadcastOp::create(b, loc, partOf(type), source));
+    return remember(vector::BroadcastOp::create(b, loc, partOf(type), source));
   }
   // A buffer that the kernel writes is read before.
   auto read = dyn_cast_or_null<vector::TransferReadOp>(owner);

@@ -146,7 +146,8 @@ static OpFoldResult endOf(ArrayRef<OpFoldResult> offsets, OpFoldResult size,
     return dimOf(cast<Value>(value));
   };
   SmallVector<AffineExpr> sizes;
-  Operation *op = isa<Value>(size) ? cast<Value>(size).getDefiningOp() : nullptr;
+  Operation *op =
+      isa<Value>(size) ? cast<Value>(size).getDefiningOp() : nullptr;
   if (auto minimum = dyn_cast_or_null<affine::AffineMinOp>(op)) {
     AffineMap map = minimum.getAffineMap();
     SmallVector<AffineExpr> dims, symbols;
@@ -170,7 +171,8 @@ static OpFoldResult endOf(ArrayRef<OpFoldResult> offsets, OpFoldResult size,
   if (auto constant = dyn_cast<AffineConstantExpr>(sum))
     return OpBuilder(context).getIndexAttr(constant.getValue());
   if (auto dim = dyn_cast<AffineDimExpr>(sum))
-    if (Value value = operands[dim.getPosition()]; isa<BlockArgument>(value) &&
+    if (Value value = operands[dim.getPosition()];
+        isa<BlockArgument>(value) &&
         isa<func::FuncOp>(value.getParentBlock()->getParentOp()))
       return value;
   return OpFoldResult();
@@ -182,8 +184,8 @@ std::optional<TileRead> Stager::describe(vector::TransferReadOp op) {
   auto leaves = [](Operation *user) {
     return user->hasTrait<OpTrait::IsTerminator>();
   };
-  if (llvm::any_of(op->getUsers(), leaves) || op.getMask() || !element.isIntOrFloat() ||
-      element.getIntOrFloatBitWidth() % 8 != 0 ||
+  if (llvm::any_of(op->getUsers(), leaves) || op.getMask() ||
+      !element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8 != 0 ||
       !matchPattern(op.getPadding(), m_AnyZeroFloat()))
     return std::nullopt;
   TileRead read;
@@ -255,9 +257,11 @@ std::optional<TileRead> Stager::describe(vector::TransferReadOp op) {
   int64_t width = type.getShape().back() * elementBytes;
   int64_t rows = type.getNumElements() / type.getShape().back();
   int64_t span = std::min<int64_t>(width, 128);
-  if (width < strideUnit || (width > span && rows * span % swizzlePeriod != 0) ||
-      llvm::any_of(type.getShape().drop_back(),
-                   [](int64_t size) { return size > mostBox; }))
+  if (width < strideUnit ||
+      (width > span && rows * span % swizzlePeriod != 0) ||
+      llvm::any_of(
+          type.getShape().drop_back(),
+          [](int64_t size) { return size > mostBox; }))
     return std::nullopt;
   for (auto [position, dim] : llvm::enumerate(dims)) {
     if (op.isDimInBounds(position))
@@ -487,9 +491,9 @@ void Stager::split() {
   auto split = block::SpecializeOp::create(b, loc);
   // What computes moves to the consumers.
   Block *consumers = b.createBlock(&split.getConsumers());
-  consumers->getOperations().splice(
-      consumers->begin(), body->getOperations(),
-      std::next(Block::iterator(split)), std::prev(body->end()));
+  consumers->getOperations().splice(consumers->begin(), body->getOperations(),
+                                    std::next(Block::iterator(split)),
+                                    std::prev(body->end()));
   b.setInsertionPointToStart(b.createBlock(&split.getProducer()));
   buildProducer(blocks, ring);
   // The loop over tiles goes around everything; a stand-in ends the block.

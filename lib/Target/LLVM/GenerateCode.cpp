@@ -46,10 +46,9 @@ void gate::optimize(llvm::Module &module, llvm::TargetMachine &machine,
   llvm::cantFail(
       run(module, machine,
           [&](llvm::PassBuilder &builder, llvm::ModulePassManager &passes) {
-            passes =
-                level == 0
-                    ? builder.buildO0DefaultPipeline(levels[0])
-                    : builder.buildPerModuleDefaultPipeline(levels[level]);
+            passes = level == 0
+                         ? builder.buildO0DefaultPipeline(levels[0])
+                         : builder.buildPerModuleDefaultPipeline(levels[level]);
             return llvm::Error::success();
           }));
 }

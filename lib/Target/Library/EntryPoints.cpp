@@ -355,8 +355,7 @@ Constant *EntryPointBuilder::addCudaTable() {
              list(i64, map.sizes)}));
       launches.push_back(ConstantStruct::getAnon(
           {number(i32, kernel.threads), number(i32, kernel.sharedBytes),
-           number(i32, kernel.parameterCount),
-           number(i32, kernel.isPersistent),
+           number(i32, kernel.parameterCount), number(i32, kernel.isPersistent),
            number(i32, static_cast<int64_t>(maps.size())), addTable(maps)}));
     }
     return addTable(launches);
@@ -373,7 +372,8 @@ Constant *EntryPointBuilder::addCudaTable() {
                           Align(64));
     images.push_back(ConstantStruct::getAnon(
         {addString(image.target), number(i32, image.major),
-         number(i32, image.minor), number(i32, image.isExact), ptx, cubin, addLaunches(image)}));
+         number(i32, image.minor), number(i32, image.isExact), ptx, cubin,
+         addLaunches(image)}));
   }
   for (const CudaKernel &kernel : library.images.front().kernels)
     kernels.push_back(addString(kernel.name));

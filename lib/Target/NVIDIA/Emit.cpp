@@ -34,7 +34,8 @@ static constexpr llvm::StringLiteral firstPasses =
     "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,"
     "simplifycfg)";
 static constexpr llvm::StringLiteral lastPasses =
-    "function(loop-mssa(loop-rotate,licm),gvn,instcombine<no-verify-fixpoint>,adce)";
+    "function(loop-mssa(loop-rotate,licm),gvn,instcombine<no-verify-fixpoint>,"
+    "adce)";
 static constexpr size_t mostInSmallLoop = 256;
 
 /// Of a tensor map (PTX ISA, section 5.5).

@@ -95,7 +95,8 @@ static Place ofResult(int64_t i, int64_t lane) {
 TEST(ProductLayouts, SixteenBits) {
   for (int64_t warps : {1, 4, 8}) {
     Product product(/*isWide=*/false, 64, 128, 32);
-    ProductLayouts layouts = productLayouts(ProductShape::of(product.op), warps);
+    ProductLayouts layouts =
+        productLayouts(ProductShape::of(product.op), warps);
     EXPECT_EQ(layouts.fragmentDepth, 16);
     expectFragments(layouts.left, 8, [](int64_t i, int64_t lane) -> Place {
       bool isFirstRow = i < 2 || (i >= 4 && i < 6);
@@ -112,7 +113,8 @@ TEST(ProductLayouts, SixteenBits) {
 TEST(ProductLayouts, ThirtyTwoBits) {
   for (int64_t warps : {1, 4, 8}) {
     Product product(/*isWide=*/true, 64, 64, 16);
-    ProductLayouts layouts = productLayouts(ProductShape::of(product.op), warps);
+    ProductLayouts layouts =
+        productLayouts(ProductShape::of(product.op), warps);
     EXPECT_EQ(layouts.fragmentDepth, 8);
     expectFragments(layouts.left, 4, [](int64_t i, int64_t lane) -> Place {
       return {lane / 4 + (i % 2 ? 8 : 0), lane % 4 + (i < 2 ? 0 : 4)};
@@ -144,7 +146,8 @@ TEST(ProductLayouts, WarpsHaveWhatTheyMultiply) {
     for (bool isWide : {false, true})
       for (int64_t warps : {1, 4, 8}) {
         Product product(isWide, rows, columns, depth);
-        ProductLayouts layouts = productLayouts(ProductShape::of(product.op), warps);
+        ProductLayouts layouts =
+            productLayouts(ProductShape::of(product.op), warps);
         SCOPED_TRACE(layouts.result.str());
         for (const LinearLayout &layout :
              {layouts.left, layouts.right, layouts.result}) {

@@ -140,9 +140,9 @@ TEST_F(CudaTest, WhatLoadingAsks) {
              "cuDeviceGetAttribute 75", "cuDeviceGetAttribute 76",
              "cuDeviceGetAttribute 16", "cuDevicePrimaryCtxRetain 0",
              "cuCtxPushCurrent 1000", "cuModuleLoadDataEx cubin90a",
-             "cuModuleGetFunction scan",
-             "cuFuncSetAttribute scan 8 100000", "cuModuleGetFunction tail",
-             "cuModuleGetGlobal gate_cuda_status", "cuCtxPopCurrent"}));
+             "cuModuleGetFunction scan", "cuFuncSetAttribute scan 8 100000",
+             "cuModuleGetFunction tail", "cuModuleGetGlobal gate_cuda_status",
+             "cuCtxPopCurrent"}));
 }
 
 TEST_F(CudaTest, CallQueuesAndNothingElse) {

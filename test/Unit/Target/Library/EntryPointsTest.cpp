@@ -195,14 +195,11 @@ TEST_F(CudaEntryPointsTest, CallsTakeAStream) {
 }
 
 TEST_F(CudaEntryPointsTest, TablesMatchTheStructs) {
-  std::vector<uint64_t> image = {offsetof(GateCudaImage, target),
-                                 offsetof(GateCudaImage, major),
-                                 offsetof(GateCudaImage, minor),
-                                 offsetof(GateCudaImage, isExact),
-                                 offsetof(GateCudaImage, ptx),
-                                 offsetof(GateCudaImage, cubin),
-                                 offsetof(GateCudaImage, launches),
-                                 sizeof(GateCudaImage)};
+  std::vector<uint64_t> image = {
+      offsetof(GateCudaImage, target),   offsetof(GateCudaImage, major),
+      offsetof(GateCudaImage, minor),    offsetof(GateCudaImage, isExact),
+      offsetof(GateCudaImage, ptx),      offsetof(GateCudaImage, cubin),
+      offsetof(GateCudaImage, launches), sizeof(GateCudaImage)};
   std::vector<uint64_t> launch = {offsetof(GateCudaLaunch, threads),
                                   offsetof(GateCudaLaunch, sharedBytes),
                                   offsetof(GateCudaLaunch, parameterCount),

@@ -93,9 +93,8 @@ inline LibrarySignature cudaTestSignature() {
   }
   std::vector<CudaKernel> kernels = {{"scan", 128, 65536, 3, false, {}},
                                      {"tail", 64, 0, 3, false, {}}};
-  library.images = {
-      {"sm_80", 8, 0, false, "ptx for sm_80", "", kernels},
-      {"sm_90a", 9, 0, true, "ptx for sm_90a", "cubin", kernels}};
+  library.images = {{"sm_80", 8, 0, false, "ptx for sm_80", "", kernels},
+                    {"sm_90a", 9, 0, true, "ptx for sm_90a", "cubin", kernels}};
   CudaKernel &copying = library.images.back().kernels.front();
   copying.isPersistent = true;
   copying.maps = {{0, 7, 0, 4, 3, {64, 32}, {-2, 4}, {-2, 4}}};
