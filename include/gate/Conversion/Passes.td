@@ -70,14 +70,18 @@ def ConvertMathToCalls : Pass<"gate-convert-math-to-calls", "::mlir::ModuleOp"> 
 def SimplifyBlocks : Pass<"gate-simplify-blocks", "::mlir::func::FuncOp"> {
   let summary = "Drop masks and products of tiles that change nothing";
   let description = [{
-    On tensors and vectors of whole tiles, before bufferization: a mask of what
-    is zero past the end of a tile anyway; the larger of a widened number and a
-    bound that its own type has, which is the bound of the narrow number; the
-    difference of a value to itself where infinities do not matter; products of
-    constants with zeros. An exponential, or a division by one plus an
-    exponential, of which the program keeps 16 bits gets `fastmath<afn>`. A
-    log-gate stored in bf16 is split into three bf16 of
-    which two are zero: their products go.
+    On vectors of whole tiles that are read from tensors, before bufferization,
+    what goes is: a mask of what is zero past the end of a tile anyway; the
+    difference of a value to itself where neither infinities nor NaN matter
+    (`fastmath<nnan,ninf>`); a sum of products of constants, positions and masks
+    with zeros, and a mask along the depth of such a product where the other side
+    ends at the same place. The larger or smaller of a widened number and a
+    bound that its own type has becomes that of the narrow number, widened. A
+    log-gate stored in bf16 is split into three bf16 of which two are zero: their
+    products go.
+
+    Changes rounding: an exponential, or a division by one plus an exponential,
+    gets `fastmath<afn>` where all that it ends in is rounded to 16 bits.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
@@ -88,17 +92,29 @@ def StageCopies : Pass<"gate-stage-copies", "::mlir::func::FuncOp"> {
     In a kernel of `gate-outline-kernels`, the loop whose body reads most bytes
     of buffers that nothing in the kernel writes becomes two: a producer that
     copies tiles into a ring of shared memory, and consumers that take them
-    (dialect `block`). A read takes part when it is row-major along the last dim
-    of an argument, or of a view of one, with strides of multiples of 16 bytes,
-    at a place that a single thread can compute, and when what lies past its end
-    lies past an end that is known at the launch: copies leave zero there.
-    Other reads stay. The grid becomes persistent: blocks take the tiles of the
+    (dialect `block`). The loop may lie in other loops, nowhere else.
+
+    A read takes part when
+    * its tile is of floats, in the order of memory, up to the last dim of an
+      argument, or of a view of one, of at most five dims with strides of
+      multiples of 16 bytes; its rows have at least 16 bytes, its other dims at
+      most 256 elements, and rows of more than 128 bytes fill whole periods of
+      the swizzle (1024 bytes);
+    * one thread can compute where it begins, from constants, arguments and the
+      numbers of rounds and of the block;
+    * it is padded with zeros, which copies leave, past an end that is known at
+      the launch: that of the buffer, a constant, or an argument;
+    * it has no mask, and no loop carries it on.
+
+    Other reads stay. So do kernels that multiply elements of 32 bits or more, and
+    those with no loop that reads 8192 bytes a round in this way. Otherwise the
+    grid becomes persistent (`gate.persistent`): blocks take the tiles of the
     former grid in turns, whose number is a new last argument.
   }];
   let options = [
     Option<"stages", "stages", "int64_t", "4",
-           "Rounds of the loop that copies are ahead, at most: fewer where "
-           "shared memory is short">];
+           "Slots of the ring at most, each for the tiles of a round: "
+           "gate-distribute-blocks makes fewer where shared memory is short">];
   let dependentDialects = [
     "::gate::block::BlockDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
@@ -108,10 +124,15 @@ def StageCopies : Pass<"gate-stage-copies", "::mlir::func::FuncOp"> {
 def OverlapProducts : Pass<"gate-overlap-products", "::mlir::func::FuncOp"> {
   let summary = "Let products of tiles run into the next round of a loop";
   let description = [{
-    Where a loop only adds products of tiles of a ring to a value it carries,
-    and groups of warps take the product, a round starts its product, waits for
-    that of the round before and releases the slot of that one; after the loop
-    the last product is waited for.
+    Where a loop that takes and releases tiles of a ring only adds products of
+    these, or of their transposes, to values it carries, and groups of four warps
+    can take the products, a round starts its products, waits for those of the
+    round before and releases the slot of that one. After the loop the last
+    products are waited for and the last slot released, if there was a round.
+    Other products stay.
+
+    Precondition: the ring gets two slots at least; the producer fills one while
+    the other is held.
   }];
   let dependentDialects = ["::gate::block::BlockDialect",
                            "::mlir::arith::ArithDialect"];
@@ -120,9 +141,11 @@ def OverlapProducts : Pass<"gate-overlap-products", "::mlir::func::FuncOp"> {
 def SelectRows : Pass<"gate-select-rows", "::mlir::func::FuncOp"> {
   let summary = "Find the rows of tiles that are taken at run-time places";
   let description = [{
-    A `vector.extract` of a row at a place that is not constant goes through the
-    elementwise ops that compute the tile, to a tile of a ring, of which a row
-    can be read. Of other tiles all rows but one are replaced by zero and summed.
+    A `vector.extract` of a row of a tile of two dims at a place that is not
+    constant goes through the elementwise ops that compute the tile, to constants
+    and to tiles of a ring, of which a row can be read. Of other tiles all rows
+    but one are replaced by zero and summed, whereby a negative zero becomes a
+    positive one.
   }];
   let dependentDialects = ["::mlir::vector::VectorDialect",
                            "::mlir::arith::ArithDialect"];
@@ -131,14 +154,16 @@ def SelectRows : Pass<"gate-select-rows", "::mlir::func::FuncOp"> {
 def SplitWrites : Pass<"gate-split-writes", "::mlir::func::FuncOp"> {
   let summary = "Compute and write large tiles of a kernel part by part";
   let description = [{
-    A `vector.transfer_write` of many elements becomes one for each few columns,
-    and so does what computes the tile for this write alone: elementwise ops,
-    broadcasts, constants, and reads of buffers that the kernel does not write.
-    Of anything else a part is extracted.
+    In a kernel that multiplies matrices a `vector.transfer_write` of more than
+    `elements` elements, in the order of memory and without a mask, becomes one
+    for each part of the columns, and so does what computes the tile for this
+    write alone: elementwise ops, broadcasts, constants, and reads of buffers that
+    the kernel does not write. Of anything else a part is extracted. Parts have at
+    least 32 columns: rows are written as whole sectors.
   }];
   let options = [
     Option<"elements", "elements", "int64_t", "8192",
-           "Elements of a part at most">];
+           "Elements of a part at most, a power of two">];
   let dependentDialects = ["::mlir::vector::VectorDialect",
                            "::mlir::arith::ArithDialect"];
 }
@@ -154,8 +179,13 @@ def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
     layout goes through shared memory. The kernel becomes the code of one thread,
     with its number of threads as attribute.
 
-    Precondition: kernels as `gate-outline-kernels` makes them. Postcondition:
-    vectors are registers of one thread. An op without such a form is an error.
+    A ring of the dialect `block` gets as many slots as shared memory has room
+    for (`gate.stages`), and barriers; its copies become tensor copies by maps
+    that the launch makes (`gate.tensor_maps`, one pointer argument each).
+
+    Precondition: kernels as `gate-outline-kernels` makes them, with the ops that
+    `gate-stage-copies` and `gate-overlap-products` add. Postcondition: vectors
+    are registers of one thread. An op without such a form is an error.
   }];
   let options = [
     Option<"elementsPerThread", "elements-per-thread", "int64_t", "8",
@@ -184,13 +214,19 @@ def ExpandMath : Pass<"gate-expand-math", "::mlir::func::FuncOp"> {
     `math.erf` and `math.tanh` on f32 become a polynomial near 0 and 1 minus an
     exponential elsewhere (about 1.5 units of 2^-24). log and log1p take
     upstream's approximations. Scalars and vectors alike. f64 is left to libm.
+
+    With `exponential-instruction` `math.exp2` is that instruction, `math.exp` one
+    with a factor for what its argument was rounded by, and results below the
+    smallest normal number are 0. On f32 with `fastmath<afn>` it then has no such
+    factor, and a division multiplies with the approximate reciprocal, which is 0
+    for denominators above 2^126.
   }];
   let options = [
     Option<"scaleInstruction", "scale-instruction", "bool", "false",
            "Scale vectors of sixteen by powers of two with AVX-512's "
            "instruction">,
     Option<"exponentialInstruction", "exponential-instruction", "bool", "false",
-           "The machine has 2^x as an instruction, which math.exp2 becomes">];
+           "The machine has 2^x and 1/x of f32 as instructions">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",
                            "::mlir::NVVM::NVVMDialect",
                            "::mlir::arith::ArithDialect",
@@ -237,7 +273,9 @@ def OutlineKernels : Pass<"gate-outline-kernels", "::mlir::ModuleOp"> {
     the nested module `gate_kernels`, run by a grid of as many blocks as the
     loop has iterations, and a call of `gate_rt_cuda_launch` with the values that
     it uses; the function gets the call's launch as its last argument. Kernels
-    with equal bodies are merged.
+    with equal bodies are merged. Blocks take iterations in order; where a loop
+    multiplies tiles that neighbours along its last two dims share, they take
+    groups of rows of tiles, so that those that run together read few tiles.
 
     Precondition: memrefs, workspace placed. Postcondition: no parallel loop.
   }];

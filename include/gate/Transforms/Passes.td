@@ -124,9 +124,11 @@ def SplitWidths : Pass<"gate-split-widths", "::mlir::func::FuncOp"> {
 def FuseIntoLoops : Pass<"gate-fuse-into-loops", "::mlir::func::FuncOp"> {
   let summary = "Compute elementwise ops inside the loop that reads them";
   let description = [{
-    An elementwise op (all maps the identity) that only one slice in a parallel
-    loop reads moves there, onto slices of its inputs: the gates of a scan that
-    are widened or activated first need no memory of their own.
+    An elementwise op (all maps the identity, positions and destination not
+    read) outside of parallel loops that only one slice in such a loop reads moves
+    there, onto slices of its inputs: the gates of a scan that are widened or
+    activated first need no memory of their own. Other users may ask for its
+    sizes, which are those of its inputs.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
@@ -139,6 +141,12 @@ def FormKernels : Pass<"gate-form-kernels", "::mlir::func::FuncOp"> {
     over tiles of at most `tile-elements` elements. A producer moves into the
     loop of its users when each tile needs each of its elements once; if others
     read it later, the loop returns it too. On buffers, ops are tiled alone.
+
+    Where the root is a product of matrices, or one flows into it element by
+    element, a tile is 128 rows of 128 columns instead; of 256 where elements
+    have two bytes and there are at least 96 such tiles. Products in a tile walk
+    along their depth in an `scf.for`, 128 bytes at a time of elements of two
+    bytes, 64 of others.
 
     Precondition: linalg on tensors or buffers. Postcondition: no linalg op
     outside `scf.forall`. Loops may have one iteration: they are still kernels.
