@@ -88,9 +88,15 @@ def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
         ]
         case.add(GATE, calls, lambda: error(rooms[0]))
         if shape == SHORT_SCAN:
-            # What a loop of calls costs: arrays are looked at once.
+            # What a loop of calls costs: arrays are looked at once. The stream
+            # is, too: no graph can capture such a call.
+            def on_stream(call):
+                if torch.cuda.is_current_stream_capturing():
+                    raise RuntimeError("the call is bound to another stream")
+                call()
+
             bound = [
-                f.bind(q=q, k=k, v=v, g=g, out=o)
+                partial(on_stream, f.bind(q=q, k=k, v=v, g=g, out=o))
                 for (q, k, v, g), o in zip(sets, rooms, strict=True)
             ]
             case.add(f"{GATE}, bound", bound, lambda: error(rooms[0]))

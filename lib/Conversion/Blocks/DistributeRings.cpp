@@ -281,6 +281,7 @@ LogicalResult Distributor::release(block::ReleaseOp op) {
     b.setInsertionPointAfter(choice);
   };
   if (op.getCondition()) {
+    isDeferred = true;
     auto choice = scf::IfOp::create(b, loc, op.getCondition(),
                                     /*withElseRegion=*/false);
     b.setInsertionPoint(choice.thenYield());

@@ -305,10 +305,11 @@ LogicalResult Distributor::placeShared() {
   int64_t room = mostShared - start;
   int64_t count = std::min<int64_t>(ring.getStages(),
                                     room / (slotBytes + slotBarrierBytes));
-  if (count < 1)
+  // A round that releases the slot of the one before needs two.
+  if (count < (isDeferred ? 2 : 1))
     return kernel.emitError("expects at most ")
            << mostShared << " bytes of shared memory, got "
-           << start + slotBytes + slotBarrierBytes;
+           << start + (isDeferred ? 2 : 1) * (slotBytes + slotBarrierBytes);
   setAll(slotsStart, start);
   setAll(barriersStart, start + count * slotBytes);
   setAll(stages, count);

@@ -254,6 +254,8 @@ private:
   /// What has been read of tiles, by layout.
   llvm::DenseMap<Value, llvm::SmallVector<std::pair<LinearLayout, Value>, 1>>
       tilesRead;
+  /// Whether a slot is released in the round after.
+  bool isDeferred = false;
   /// Inside the consumers, whose barriers leave the producer out.
   bool amongConsumers = false;
   llvm::SmallVector<mlir::Attribute> tensorMaps;

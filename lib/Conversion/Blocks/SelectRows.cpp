@@ -69,7 +69,7 @@ struct SelectRows : gate::impl::SelectRowsBase<SelectRows> {
     SmallVector<vector::ExtractOp> rows;
     getOperation().walk([&](vector::ExtractOp op) {
       if (op.getSourceVectorType().getRank() == 2 &&
-          op.getDynamicPosition().size() == 1)
+          op.getNumIndices() == 1 && op.getDynamicPosition().size() == 1)
         rows.push_back(op);
     });
     for (vector::ExtractOp op : rows) {

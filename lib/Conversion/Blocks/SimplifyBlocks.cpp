@@ -140,8 +140,8 @@ struct NarrowBound : OpRewritePattern<OpTy> {
                                 PatternRewriter &rewriter) const override {
     auto wide = op.getLhs().template getDefiningOp<arith::ExtFOp>();
     DenseFPElementsAttr bound;
-    if (!wide || !matchPattern(op.getRhs(), m_Constant(&bound)) ||
-        !bound.isSplat())
+    if (!wide || !isa<VectorType>(op.getType()) ||
+        !matchPattern(op.getRhs(), m_Constant(&bound)) || !bound.isSplat())
       return rewriter.notifyMatchFailure(op, "not a bound of a widened value");
     auto type = cast<VectorType>(wide.getIn().getType());
     APFloat number = bound.getSplatValue<APFloat>();
@@ -185,14 +185,20 @@ struct DropProduct : OpRewritePattern<vector::ContractionOp> {
 
   static bool isMade(Value value) {
     Operation *op = value.getDefiningOp();
-    return op && (isa<vector::StepOp, vector::CreateMaskOp>(op) ||
-                  matchPattern(op, m_Constant()) ||
-                  ((OpTrait::hasElementwiseMappableTraits(op) ||
-                    isa<vector::BroadcastOp, vector::TransposeOp>(op)) &&
-                   llvm::all_of(op->getOperands(), [](Value operand) {
-                     return !isa<VectorType>(operand.getType()) ||
-                            isMade(operand);
-                   })));
+    if (!op)
+      return false;
+    // A number that is not a constant may be infinite.
+    if (isa<vector::StepOp, vector::CreateMaskOp>(op) ||
+        matchPattern(op, m_Constant()))
+      return true;
+    return (OpTrait::hasElementwiseMappableTraits(op) ||
+            isa<vector::BroadcastOp, vector::TransposeOp>(op)) &&
+           llvm::all_of(op->getOperands(), [](Value operand) {
+             return isa<VectorType>(operand.getType())
+                        ? isMade(operand)
+                        : !isa<FloatType>(operand.getType()) ||
+                              matchPattern(operand, m_Constant());
+           });
   }
 
   LogicalResult matchAndRewrite(vector::ContractionOp op,

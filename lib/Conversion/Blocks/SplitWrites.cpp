@@ -175,7 +175,7 @@ struct SplitWrites : gate::impl::SplitWritesBase<SplitWrites> {
         continue;
       int64_t columns = type.getShape().back();
       int64_t part = elements / (type.getNumElements() / columns);
-      if (part >= leastColumns && part < columns)
+      if (part >= leastColumns && part < columns && llvm::isPowerOf2_64(part))
         WriteSplitter(getOperation(), op, part).run();
     }
   }
