@@ -363,7 +363,10 @@ Value Distributor::selectPairs(arith::SelectOp op, const LinearLayout &layout,
 LogicalResult Distributor::distributeLoop(scf::ForOp loop) {
   if (llvm::none_of(loop.getResultTypes(),
                     [](Type type) { return isa<VectorType>(type); })) {
+    int64_t before = scratchBytes;
     LogicalResult result = distributeBlock(loop.getBody());
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+    closeLoop(before);
     b.setInsertionPointAfter(loop);
     return result;
   }
@@ -391,6 +394,7 @@ LogicalResult Distributor::distributeLoop(scf::ForOp loop) {
       result.replaceAllUsesWith(freshResult);
     }
   }
+  int64_t before = scratchBytes;
   if (failed(distributeBlock(fresh.getBody())))
     return failure();
   Operation *yield = fresh.getBody()->getTerminator();
@@ -403,6 +407,7 @@ LogicalResult Distributor::distributeLoop(scf::ForOp loop) {
         return failure();
       operand.set(value);
     }
+  closeLoop(before);
   b.setInsertionPointAfter(fresh);
   return success();
 }
@@ -420,6 +425,7 @@ LogicalResult Distributor::distributeChoice(scf::IfOp choice) {
   for (Region &region : choice->getRegions()) {
     Operation *yield = region.front().getTerminator();
     b.setInsertionPoint(yield);
+    forgetScratch();
     for (auto [position, result] : llvm::enumerate(choice.getResults())) {
       if (!isVector(result.getType()))
         continue;
@@ -441,6 +447,7 @@ LogicalResult Distributor::distributeChoice(scf::IfOp choice) {
       set(old, now);
     else
       old.replaceAllUsesWith(now);
+  forgetScratch();
   b.setInsertionPointAfter(fresh);
   return success();
 }

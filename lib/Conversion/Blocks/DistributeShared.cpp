@@ -231,13 +231,16 @@ Value Distributor::readShared(const LinearLayout &layout,
 
 std::optional<int64_t> Distributor::findScratch(int64_t bytes, int64_t most,
                                                 bool evenIfKept) {
-  SmallVector<int64_t> starts{0};
+  SmallVector<int64_t> starts{0, dirtyBytes};
   for (const Scratch &part : scratch)
     if (!part.isGone)
       starts.push_back(part.offset + part.bytes);
   llvm::sort(starts);
   for (int64_t start : starts) {
-    bool isFree = start + bytes <= most;
+    // At multiples of its size, so that small parts do not cut large ones up.
+    start = llvm::alignTo(start, llvm::PowerOf2Ceil(bytes));
+    bool isFree =
+        start + bytes <= most && (start >= dirtyBytes || dirtyEpoch < epoch);
     for (const Scratch &part : scratch)
       if (!part.isGone && part.offset < start + bytes &&
           start < part.offset + part.bytes)
@@ -254,7 +257,15 @@ unsigned Distributor::takeScratch(int64_t bytes) {
   int64_t most = mostShared - mostWarpBytes;
   if (ring)
     most -= leastStages * (slotBytes + slotBarrierBytes) + scratchAlignment;
-  std::optional<int64_t> start = findScratch(bytes, most, false);
+  std::optional<int64_t> start =
+      findScratch(bytes, std::min(most, scratchBytes), false);
+  // After a block boundary one barrier is cheaper than more memory.
+  if (!start && dirtyBytes >= bytes && dirtyEpoch == epoch) {
+    barrier();
+    start = findScratch(bytes, std::min(most, scratchBytes), false);
+  }
+  if (!start)
+    start = findScratch(bytes, most, false);
   if (!start)
     start = findScratch(bytes, most, true);
   if (!start) {
@@ -279,12 +290,21 @@ void Distributor::giveBack(unsigned place) {
 }
 
 void Distributor::forgetScratch() {
-  // The end of a loop's body comes before its start.
-  for (Scratch &part : scratch) {
-    part.lastUse = epoch;
+  // The end of a loop's body comes before its start, and one side of a choice
+  // does not come before the other: whatever has been used may be in use.
+  for (Scratch &part : scratch)
     part.isKept = false;
-  }
+  dirtyBytes = scratchBytes;
+  dirtyEpoch = epoch;
   staged.clear();
+}
+
+void Distributor::closeLoop(int64_t bytesBefore) {
+  // Other memory is written behind a barrier of the same round; memory that the
+  // body was the first to use may be written before any.
+  if (scratchBytes > bytesBefore)
+    barrier();
+  forgetScratch();
 }
 
 LogicalResult Distributor::placeShared() {

@@ -181,16 +181,25 @@ LogicalResult Distributor::multiplyInGroups(Operation *op, ProductShape shape,
     leftRegisters = get(leftMatrix, at.left);
   Staged left, right;
   std::optional<unsigned> leftPlace, rightPlace;
-  if (!leftRegisters) {
-    FailureOr<Staged> staged = stage(leftMatrix, leftPlace);
-    if (failed(staged))
-      return failure();
-    left = *staged;
-  }
-  FailureOr<Staged> rightStaged = stage(rightMatrix, rightPlace);
-  if (failed(rightStaged))
+  // The larger one first: it is harder to find room for.
+  auto stageLeft = [&] {
+    FailureOr<Staged> result = leftRegisters ? FailureOr<Staged>(Staged())
+                                             : stage(leftMatrix, leftPlace);
+    if (succeeded(result))
+      left = *result;
+    return succeeded(result);
+  };
+  auto stageRight = [&] {
+    FailureOr<Staged> result = stage(rightMatrix, rightPlace);
+    if (succeeded(result))
+      right = *result;
+    return succeeded(result);
+  };
+  bool isRightLarger =
+      shape.right.getNumElements() > shape.left.getNumElements();
+  if (!(isRightLarger ? stageRight() && stageLeft()
+                      : stageLeft() && stageRight()))
     return failure();
-  right = *rightStaged;
   if (!isWaitedFor && (leftPlace || rightPlace || leftRegisters))
     return op->emitError("expects operands in shared memory for a product that "
                          "is still running");

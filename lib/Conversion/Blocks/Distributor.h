@@ -127,6 +127,9 @@ private:
   /// At the start and the end of blocks: what is in memory is not known, and
   /// others may still be reading it.
   void forgetScratch();
+  /// At the end of a loop's body, before whose first op parts took
+  /// `bytesBefore` bytes.
+  void closeLoop(int64_t bytesBefore);
 
   // DistributeMemory.cpp
   mlir::LogicalResult read(mlir::vector::TransferReadOp op);
@@ -261,6 +264,8 @@ private:
   llvm::SmallVector<mlir::Attribute> tensorMaps;
   llvm::SmallVector<Scratch> scratch;
   int64_t scratchBytes = 0;
+  /// The first bytes are not written before a barrier after this one.
+  int64_t dirtyBytes = 0, dirtyEpoch = -1;
   /// Barriers so far.
   int64_t epoch = 0;
   /// Matrices in shared memory, as they are before transposes.

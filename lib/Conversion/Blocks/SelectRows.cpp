@@ -68,8 +68,8 @@ struct SelectRows : gate::impl::SelectRowsBase<SelectRows> {
   void runOnOperation() override {
     SmallVector<vector::ExtractOp> rows;
     getOperation().walk([&](vector::ExtractOp op) {
-      if (op.getSourceVectorType().getRank() == 2 &&
-          op.getNumIndices() == 1 && op.getDynamicPosition().size() == 1)
+      if (op.getSourceVectorType().getRank() == 2 && op.getNumIndices() == 1 &&
+          op.getDynamicPosition().size() == 1)
         rows.push_back(op);
     });
     for (vector::ExtractOp op : rows) {
