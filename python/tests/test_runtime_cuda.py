@@ -180,10 +180,11 @@ def test_torch(lib, calls, torch, kernel):
     ]
     # The current stream: nobody has to wait.
     assert x.awaited == [-1]
-    assert calls()[-4:] == [
+    assert calls()[-5:] == [
         "cuCtxPushCurrent 1000",
         "cuMemcpyDtoDAsync 32 stream 70",
-        "cuLaunchKernel accumulate grid 2 1 1 block 128 1 1 shared 65536 stream 70",
+        "cuTensorMapEncodeTiled 7 sizes 4 2 strides 16 box 32 64 swizzle 3",
+        "cuLaunchKernel accumulate grid 2 1 1 block 384 1 1 shared 131072 stream 70",
         "cuCtxPopCurrent",
     ]
 
@@ -226,6 +227,7 @@ def test_bind(lib, calls, torch, kernel):
     np.testing.assert_array_equal(out.numpy, (2 * X + 1) * W)
     assert [call.split()[0] for call in calls()] == [
         "cuCtxPushCurrent",
+        "cuTensorMapEncodeTiled",
         "cuLaunchKernel",
         "cuCtxPopCurrent",
     ] * 2
