@@ -36,3 +36,16 @@ func.func @size(%x: memref<?x32xbf16>, %y: memref<32x32xbf16>, %n: i32, %m: inde
   }
   return
 }
+
+// -----
+
+// A tile that changes its threads passes through shared memory, ring or not.
+// expected-error@+1 {{expects at most 8000 bytes of shared memory, got 32768}}
+func.func @turned(%x: memref<128x64xf32>, %y: memref<64x128xf32>) attributes {gate.kernel} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %tile = vector.transfer_read %x[%c0, %c0], %zero {in_bounds = [true, true]} : memref<128x64xf32>, vector<128x64xf32>
+  %turned = vector.transpose %tile, [1, 0] : vector<128x64xf32> to vector<64x128xf32>
+  vector.transfer_write %turned, %y[%c0, %c0] {in_bounds = [true, true]} : vector<64x128xf32>, memref<64x128xf32>
+  return
+}

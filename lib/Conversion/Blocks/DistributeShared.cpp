@@ -319,6 +319,9 @@ LogicalResult Distributor::placeShared() {
     setAll(warpSizes, warpBytes);
     sharedBytes += layouts.getWarps() * warpBytes;
   }
+  if (!ring && sharedBytes > mostShared)
+    return kernel.emitError("expects at most ")
+           << mostShared << " bytes of shared memory, got " << sharedBytes;
   if (!ring)
     return success();
   int64_t start = llvm::alignTo(sharedBytes, scratchAlignment);
