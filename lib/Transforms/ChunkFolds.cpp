@@ -301,17 +301,15 @@ struct ChunkFolds : gate::impl::ChunkFoldsBase<ChunkFolds> {
   using gate::impl::ChunkFoldsBase<ChunkFolds>::ChunkFoldsBase;
 
   void runOnOperation() override {
-    SmallVector<FoldOpInterface> ops;
-    getOperation().walk([&](FoldOpInterface op) { ops.push_back(op); });
-    for (FoldOpInterface op : ops)
-      if (failed(rewrite(op)))
-        return signalPassFailure();
+    auto rewriteOne = [&](FoldOpInterface op, ScheduleAttr schedule) {
+      return rewrite(op, schedule);
+    };
+    if (failed(rewriteAnchors<FoldOpInterface>(getOperation(), AnchorKind::Fold,
+                                               rewriteOne)))
+      signalPassFailure();
   }
 
-  LogicalResult rewrite(FoldOpInterface op) {
-    FailureOr<ScheduleAttr> schedule = scheduleOf(op, AnchorKind::Fold);
-    if (failed(schedule))
-      return failure();
+  LogicalResult rewrite(FoldOpInterface op, ScheduleAttr schedule) {
     OpBuilder builder(op);
     Location loc = op.getLoc();
     OpFoldResult rows = op.getRowCount(builder, loc),
@@ -343,7 +341,7 @@ struct ChunkFolds : gate::impl::ChunkFoldsBase<ChunkFolds> {
     } else {
       Value result = b.empty(shapes[0], type.getElementType());
       made = buildCases(
-          builder, op, *schedule,
+          builder, op, schedule,
           [&](StringRef role) -> OpFoldResult {
             if (role == "rows")
               return rows;

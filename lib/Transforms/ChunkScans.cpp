@@ -732,18 +732,16 @@ struct ChunkScans : gate::impl::ChunkScansBase<ChunkScans> {
   using gate::impl::ChunkScansBase<ChunkScans>::ChunkScansBase;
 
   void runOnOperation() override {
-    SmallVector<ChunkOpInterface> ops;
-    getOperation().walk([&](ChunkOpInterface op) { ops.push_back(op); });
-    for (ChunkOpInterface op : ops)
-      if (failed(rewrite(op)))
-        return signalPassFailure();
+    auto rewriteOne = [&](ChunkOpInterface op, ScheduleAttr schedule) {
+      return rewrite(op, schedule);
+    };
+    if (failed(rewriteAnchors<ChunkOpInterface>(getOperation(),
+                                                AnchorKind::Scan, rewriteOne)))
+      signalPassFailure();
   }
 
-  LogicalResult rewrite(ChunkOpInterface op) {
-    FailureOr<ScheduleAttr> schedule = scheduleOf(op, AnchorKind::Scan);
-    if (failed(schedule))
-      return failure();
-    bool splits = llvm::any_of(schedule->getCases(), [](ScheduleCaseAttr made) {
+  LogicalResult rewrite(ChunkOpInterface op, ScheduleAttr schedule) {
+    bool splits = llvm::any_of(schedule.getCases(), [](ScheduleCaseAttr made) {
       return *made.getNumber("segment") != 0;
     });
     if (splits && !op.canCombineStates())
@@ -754,7 +752,7 @@ struct ChunkScans : gate::impl::ChunkScansBase<ChunkScans> {
                             "combined",
                             op->getName().getStringRef());
     OpBuilder builder(op);
-    Values results = ScanChunker(op, builder).rewrite(*schedule);
+    Values results = ScanChunker(op, builder).rewrite(schedule);
     op->replaceAllUsesWith(results);
     op->erase();
     return success();

@@ -67,107 +67,6 @@ def ConvertMathToCalls : Pass<"gate-convert-math-to-calls", "::mlir::ModuleOp"> 
                            "::mlir::vector::VectorDialect"];
 }
 
-def SimplifyBlocks : Pass<"gate-simplify-blocks", "::mlir::func::FuncOp"> {
-  let summary = "Drop masks and products of tiles that change nothing";
-  let description = [{
-    On vectors of whole tiles that are read from tensors, before bufferization,
-    what goes is: a mask of what is zero past the end of a tile anyway; the
-    difference of a value to itself where neither infinities nor NaN matter
-    (`fastmath<nnan,ninf>`); a sum of products of constants, positions and masks
-    with zeros, and a mask along the depth of such a product where the other side
-    ends at the same place. The larger or smaller of a widened number and a
-    bound that its own type has becomes that of the narrow number, widened. A
-    log-gate stored in bf16 is split into three bf16 of which two are zero: their
-    products go.
-
-    Changes rounding: an exponential, or a division by one plus an exponential,
-    gets `fastmath<afn>` where all that it ends in is rounded to 16 bits.
-  }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
-}
-
-def StageCopies : Pass<"gate-stage-copies", "::mlir::func::FuncOp"> {
-  let summary = "Copy tiles asynchronously, ahead of their use";
-  let description = [{
-    In a kernel of `gate-outline-kernels`, the loop whose body reads most bytes
-    of buffers that nothing in the kernel writes becomes two: a producer that
-    copies tiles into a ring of shared memory, and consumers that take them
-    (dialect `block`). The loop may lie in other loops, nowhere else.
-
-    A read takes part when
-    * its tile is of floats, in the order of memory, up to the last dim of an
-      argument, or of a view of one, of at most five dims with strides of
-      multiples of 16 bytes; its rows have at least 16 bytes, its other dims at
-      most 256 elements, and rows of more than 128 bytes fill whole periods of
-      the swizzle (1024 bytes);
-    * one thread can compute where it begins, from constants, arguments and the
-      numbers of rounds and of the block;
-    * it is padded with zeros, which copies leave, past an end that is known at
-      the launch: that of the buffer, a constant, or an argument;
-    * it has no mask, and no loop carries it on.
-
-    Other reads stay. So do kernels that multiply elements of 32 bits or more, and
-    those with no loop that reads 8192 bytes a round in this way. Otherwise the
-    grid becomes persistent (`gate.persistent`): blocks take the tiles of the
-    former grid in turns, whose number is a new last argument.
-  }];
-  let options = [
-    Option<"stages", "stages", "int64_t", "4",
-           "Slots of the ring at most, each for the tiles of a round: "
-           "gate-distribute-blocks makes fewer where shared memory is short">];
-  let dependentDialects = [
-    "::gate::block::BlockDialect", "::mlir::NVVM::NVVMDialect",
-    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
-    "::mlir::memref::MemRefDialect"];
-}
-
-def OverlapProducts : Pass<"gate-overlap-products", "::mlir::func::FuncOp"> {
-  let summary = "Let products of tiles run into the next round of a loop";
-  let description = [{
-    Where a loop that takes and releases tiles of a ring only adds products of
-    these, or of their transposes, to values it carries, and groups of four warps
-    can take the products, a round starts its products, waits for those of the
-    round before and releases the slot of that one. After the loop the last
-    products are waited for and the last slot released, if there was a round.
-    Other products stay.
-
-    Precondition: the ring gets two slots at least; the producer fills one while
-    the other is held.
-  }];
-  let dependentDialects = ["::gate::block::BlockDialect",
-                           "::mlir::arith::ArithDialect"];
-}
-
-def SelectRows : Pass<"gate-select-rows", "::mlir::func::FuncOp"> {
-  let summary = "Find the rows of tiles that are taken at run-time places";
-  let description = [{
-    A `vector.extract` of a row of a tile of two dims at a place that is not
-    constant goes through the elementwise ops that compute the tile, to constants
-    and to tiles of a ring, of which a row can be read. Of other tiles all rows
-    but one are replaced by zero and summed, whereby a negative zero becomes a
-    positive one.
-  }];
-  let dependentDialects = ["::mlir::vector::VectorDialect",
-                           "::mlir::arith::ArithDialect"];
-}
-
-def SplitWrites : Pass<"gate-split-writes", "::mlir::func::FuncOp"> {
-  let summary = "Compute and write large tiles of a kernel part by part";
-  let description = [{
-    In a kernel that multiplies matrices a `vector.transfer_write` of more than
-    `elements` elements, in the order of memory and without a mask, becomes one
-    for each part of the columns, and so does what computes the tile for this
-    write alone: elementwise ops, broadcasts, constants, and reads of buffers that
-    the kernel does not write. Of anything else a part is extracted. Parts have at
-    least 32 columns: rows are written as whole sectors.
-  }];
-  let options = [
-    Option<"elements", "elements", "int64_t", "8192",
-           "Elements of a part at most, a power of two">];
-  let dependentDialects = ["::mlir::vector::VectorDialect",
-                           "::mlir::arith::ArithDialect"];
-}
-
 def DistributeBlocks : Pass<"gate-distribute-blocks", "::mlir::ModuleOp"> {
   let summary = "Give every thread its part of a kernel's vectors";
   let description = [{
@@ -298,6 +197,23 @@ def OutlineParallel : Pass<"gate-outline-parallel", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def OverlapProducts : Pass<"gate-overlap-products", "::mlir::func::FuncOp"> {
+  let summary = "Let products of tiles run into the next round of a loop";
+  let description = [{
+    Where a loop that takes and releases tiles of a ring only adds products of
+    these, or of their transposes, to values it carries, and groups of four warps
+    can take the products, a round starts its products, waits for those of the
+    round before and releases the slot of that one. After the loop the last
+    products are waited for and the last slot released, if there was a round.
+    Other products stay.
+
+    Precondition: the ring gets two slots at least; the producer fills one while
+    the other is held.
+  }];
+  let dependentDialects = ["::gate::block::BlockDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def PlaceBuffers : Pass<"gate-place-buffers", "::mlir::ModuleOp"> {
   let summary = "Place temporaries on the stack and in the workspace";
   let description = [{
@@ -326,6 +242,90 @@ def PrefetchTiles : Pass<"gate-prefetch-tiles", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::scf::SCFDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::arith::ArithDialect"];
+}
+
+def SelectRows : Pass<"gate-select-rows", "::mlir::func::FuncOp"> {
+  let summary = "Find the rows of tiles that are taken at run-time places";
+  let description = [{
+    A `vector.extract` of a row of a tile of two dims at a place that is not
+    constant goes through the elementwise ops that compute the tile, to constants
+    and to tiles of a ring, of which a row can be read. Of other tiles all rows
+    but one are replaced by zero and summed, whereby a negative zero becomes a
+    positive one.
+  }];
+  let dependentDialects = ["::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def SimplifyBlocks : Pass<"gate-simplify-blocks", "::mlir::func::FuncOp"> {
+  let summary = "Drop masks and products of tiles that change nothing";
+  let description = [{
+    On vectors of whole tiles that are read from tensors, before bufferization,
+    what goes is: a mask of what is zero past the end of a tile anyway; the
+    difference of a value to itself where neither infinities nor NaN matter
+    (`fastmath<nnan,ninf>`); a sum of products of constants, positions and masks
+    with zeros, and a mask along the depth of such a product where the other side
+    ends at the same place. The larger or smaller of a widened number and a
+    bound that its own type has becomes that of the narrow number, widened. A
+    log-gate stored in bf16 is split into three bf16 of which two are zero: their
+    products go.
+
+    Changes rounding: an exponential, or a division by one plus an exponential,
+    gets `fastmath<afn>` where all that it ends in is rounded to 16 bits.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def SplitWrites : Pass<"gate-split-writes", "::mlir::func::FuncOp"> {
+  let summary = "Compute and write large tiles of a kernel part by part";
+  let description = [{
+    In a kernel that multiplies matrices a `vector.transfer_write` of more than
+    `elements` elements, in the order of memory and without a mask, becomes one
+    for each part of the columns, and so does what computes the tile for this
+    write alone: elementwise ops, broadcasts, constants, and reads of buffers that
+    the kernel does not write. Of anything else a part is extracted. Parts have at
+    least 32 columns: rows are written as whole sectors.
+  }];
+  let options = [
+    Option<"elements", "elements", "int64_t", "8192",
+           "Elements of a part at most, a power of two">];
+  let dependentDialects = ["::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def StageCopies : Pass<"gate-stage-copies", "::mlir::func::FuncOp"> {
+  let summary = "Copy tiles asynchronously, ahead of their use";
+  let description = [{
+    In a kernel of `gate-outline-kernels`, the loop whose body reads most bytes
+    of buffers that nothing in the kernel writes becomes two: a producer that
+    copies tiles into a ring of shared memory, and consumers that take them
+    (dialect `block`). The loop may lie in other loops, nowhere else.
+
+    A read takes part when
+    * its tile is of floats, in the order of memory, up to the last dim of an
+      argument, or of a view of one, of at most five dims with strides of
+      multiples of 16 bytes; its rows have at least 16 bytes, its other dims at
+      most 256 elements, and rows of more than 128 bytes fill whole periods of
+      the swizzle (1024 bytes);
+    * one thread can compute where it begins, from constants, arguments and the
+      numbers of rounds and of the block;
+    * it is padded with zeros, which copies leave, past an end that is known at
+      the launch: that of the buffer, a constant, or an argument;
+    * it has no mask, and no loop carries it on.
+
+    Other reads stay. So do kernels that multiply elements of 32 bits or more, and
+    those with no loop that reads 8192 bytes a round in this way. Otherwise the
+    grid becomes persistent (`gate.persistent`): blocks take the tiles of the
+    former grid in turns, whose number is a new last argument.
+  }];
+  let options = [
+    Option<"stages", "stages", "int64_t", "4",
+           "Slots of the ring at most, each for the tiles of a round: "
+           "gate-distribute-blocks makes fewer where shared memory is short">];
+  let dependentDialects = [
+    "::gate::block::BlockDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::memref::MemRefDialect"];
 }
 
 def VectorizeBlocks : Pass<"gate-vectorize-blocks", "::mlir::func::FuncOp"> {

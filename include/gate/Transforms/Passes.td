@@ -103,37 +103,6 @@ def ExpandMeaning : Pass<"gate-expand-meaning", "::mlir::func::FuncOp"> {
     "::mlir::math::MathDialect"];
 }
 
-def SplitWidths : Pass<"gate-split-widths", "::mlir::func::FuncOp"> {
-  let summary = "Scans in pieces of their width";
-  let description = [{
-    An op of the chunk interface whose states are neither given nor read becomes
-    one on more independent indices, each with a part of the width: where the
-    state of one index is too large for a thread block, and where there are few
-    indices. Each piece computes the same numbers in the same order.
-  }];
-  let options = [
-    Option<"stateElements", "state-elements", "int64_t", "16384",
-           "Elements of the state of one index at most, padded">,
-    Option<"fewIndices", "few-indices", "int64_t", "32",
-           "Indices in a batch element that need no splitting">,
-    Option<"leastWidth", "least-width", "int64_t", "64",
-           "Width of a piece that is made for more indices, at least">];
-  let dependentDialects = ["::mlir::tensor::TensorDialect"];
-}
-
-def FuseIntoLoops : Pass<"gate-fuse-into-loops", "::mlir::func::FuncOp"> {
-  let summary = "Compute elementwise ops inside the loop that reads them";
-  let description = [{
-    An elementwise op (all maps the identity, positions and destination not
-    read) outside of parallel loops that only one slice in such a loop reads moves
-    there, onto slices of its inputs: the gates of a scan that are widened or
-    activated first need no memory of their own. Other users may ask for its
-    sizes, which are those of its inputs.
-  }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect"];
-}
-
 def FormKernels : Pass<"gate-form-kernels", "::mlir::func::FuncOp"> {
   let summary = "Group linalg ops into parallel loops over tiles of a kernel";
   let description = [{
@@ -175,6 +144,19 @@ def FuseElementwise : Pass<"gate-fuse-elementwise", "::mlir::func::FuncOp"> {
     with the reason.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def FuseIntoLoops : Pass<"gate-fuse-into-loops", "::mlir::func::FuncOp"> {
+  let summary = "Compute elementwise ops inside the loop that reads them";
+  let description = [{
+    An elementwise op (all maps the identity, positions and destination not
+    read) outside of parallel loops that only one slice in such a loop reads moves
+    there, onto slices of its inputs: the gates of a scan that are widened or
+    activated first need no memory of their own. Other users may ask for its
+    sizes, which are those of its inputs.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def PackProducts : Pass<"gate-pack-products", "::mlir::func::FuncOp"> {
@@ -292,6 +274,24 @@ def SplitPrepare : Pass<"gate-split-prepare", "::mlir::ModuleOp"> {
     prepare stays as it is. Changes no rounding.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect"];
+}
+
+def SplitWidths : Pass<"gate-split-widths", "::mlir::func::FuncOp"> {
+  let summary = "Scans in pieces of their width";
+  let description = [{
+    An op of the chunk interface whose states are neither given nor read becomes
+    one on more independent indices, each with a part of the width: where the
+    state of one index is too large for a thread block, and where there are few
+    indices. Each piece computes the same numbers in the same order.
+  }];
+  let options = [
+    Option<"stateElements", "state-elements", "int64_t", "16384",
+           "Elements of the state of one index at most, padded">,
+    Option<"fewIndices", "few-indices", "int64_t", "32",
+           "Indices in a batch element that need no splitting">,
+    Option<"leastWidth", "least-width", "int64_t", "64",
+           "Width of a piece that is made for more indices, at least">];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
 def TileParallel : Pass<"gate-tile-parallel", "::mlir::func::FuncOp"> {

@@ -80,6 +80,23 @@ verifySchedule(mlir::Operation *op, AnchorKind kind, ScheduleAttr schedule,
 /// the default machine. Emits an error when the attribute does not fit.
 mlir::FailureOr<ScheduleAttr> scheduleOf(mlir::Operation *op, AnchorKind kind);
 
+/// Rewrites every op of an interface, nested ones included, by its complete
+/// schedule; stops at the first that fails.
+template <typename OpInterface>
+mlir::LogicalResult rewriteAnchors(
+    mlir::Operation *root, AnchorKind kind,
+    llvm::function_ref<mlir::LogicalResult(OpInterface, ScheduleAttr)>
+        rewrite) {
+  llvm::SmallVector<OpInterface> ops;
+  root->walk([&](OpInterface op) { ops.push_back(op); });
+  for (OpInterface op : ops) {
+    mlir::FailureOr<ScheduleAttr> schedule = scheduleOf(op, kind);
+    if (mlir::failed(schedule) || mlir::failed(rewrite(op, *schedule)))
+      return mlir::failure();
+  }
+  return mlir::success();
+}
+
 /// Builds the first case whose guard holds: at once where sizes are constants,
 /// as a chain of scf.if otherwise. `sizeOf` gives the size of a role, or null
 /// for what is no role of the op, which is a named dim of the function then.

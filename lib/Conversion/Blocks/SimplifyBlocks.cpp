@@ -260,20 +260,31 @@ static bool endsNarrow(Value value, bool isPositive) {
          });
 }
 
+/// Whether an op on vectors of f32 may be approximate, and is not marked yet.
+template <typename OpTy>
+static bool mayApproximate(OpTy op, bool isPositive) {
+  return isa<VectorType>(op.getType()) &&
+         getElementTypeOrSelf(op.getType()).isF32() &&
+         !arith::bitEnumContainsAll(op.getFastmath(),
+                                    arith::FastMathFlags::afn) &&
+         endsNarrow(op.getResult(), isPositive);
+}
+
+template <typename OpTy>
+static void markApproximate(OpTy op, PatternRewriter &rewriter) {
+  rewriter.modifyOpInPlace(op, [&] {
+    op.setFastmath(op.getFastmath() | arith::FastMathFlags::afn);
+  });
+}
+
 /// An exponential of which few bits are kept need not have all.
 struct ApproximateExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::ExpOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!isa<VectorType>(op.getType()) ||
-        !getElementTypeOrSelf(op.getType()).isF32() ||
-        arith::bitEnumContainsAll(op.getFastmath(),
-                                  arith::FastMathFlags::afn) ||
-        !endsNarrow(op.getResult(), true))
+    if (!mayApproximate(op, /*isPositive=*/true))
       return rewriter.notifyMatchFailure(op, "all bits are asked for");
-    rewriter.modifyOpInPlace(op, [&] {
-      op.setFastmath(op.getFastmath() | arith::FastMathFlags::afn);
-    });
+    markApproximate(op, rewriter);
     return success();
   }
 };
@@ -284,11 +295,7 @@ struct ApproximateDivision : OpRewritePattern<arith::DivFOp> {
   LogicalResult matchAndRewrite(arith::DivFOp op,
                                 PatternRewriter &rewriter) const override {
     auto sum = op.getRhs().getDefiningOp<arith::AddFOp>();
-    if (!sum || !isa<VectorType>(op.getType()) ||
-        !getElementTypeOrSelf(op.getType()).isF32() ||
-        arith::bitEnumContainsAll(op.getFastmath(),
-                                  arith::FastMathFlags::afn) ||
-        !endsNarrow(op.getResult(), false))
+    if (!sum || !mayApproximate(op, /*isPositive=*/false))
       return rewriter.notifyMatchFailure(op, "all bits are asked for");
     // At least one: its reciprocal is a normal number, or rounds to 0.
     auto isExp = [](Value value) {
@@ -298,9 +305,7 @@ struct ApproximateDivision : OpRewritePattern<arith::DivFOp> {
     if (!(isExp(sum.getLhs()) && isOne(sum.getRhs())) &&
         !(isExp(sum.getRhs()) && isOne(sum.getLhs())))
       return rewriter.notifyMatchFailure(op, "not by one plus an exponential");
-    rewriter.modifyOpInPlace(op, [&] {
-      op.setFastmath(op.getFastmath() | arith::FastMathFlags::afn);
-    });
+    markApproximate(op, rewriter);
     return success();
   }
 };

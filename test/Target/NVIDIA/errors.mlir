@@ -20,11 +20,11 @@
 // DEVICE: error: unknown stage 'cpu'; expects one of model, tile, block, cuda, llvm
 
 // Two files do not go to one place.
-// RUN: not gatec compile %S/Inputs/kernels.mlir --target=cuda:sm_80,cuda --emit=ptx 2>&1 | FileCheck %s --check-prefix=SEVERAL
+// RUN: not gatec compile %S/kernels.mlir --target=cuda:sm_80,cuda --emit=ptx 2>&1 | FileCheck %s --check-prefix=SEVERAL
 // SEVERAL: error: --emit=ptx expects -o with several GPUs, got standard output; -o kernels.ptx writes kernels.sm_80.ptx and so on
 
 // Machine code needs the assembler.
-// RUN: not env PATH=/nowhere gatec compile %S/Inputs/kernels.mlir --target=cuda --emit=cubin 2>&1 | FileCheck %s --check-prefix=ASSEMBLER
+// RUN: not env PATH=/nowhere gatec compile %S/kernels.mlir --target=cuda --emit=cubin 2>&1 | FileCheck %s --check-prefix=ASSEMBLER
 // ASSEMBLER: error: --emit=cubin expects ptxas on the search path
 
 // What a kernel cannot do is an error at its op.

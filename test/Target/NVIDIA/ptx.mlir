@@ -1,11 +1,11 @@
 // From a program to the assembly of kernels, for the newest machine and for the
 // oldest.
-// RUN: gatec compile %S/Inputs/kernels.mlir --target=cuda:sm_90a --emit=ptx -o %t.90a.ptx
+// RUN: gatec compile %S/kernels.mlir --target=cuda:sm_90a --emit=ptx -o %t.90a.ptx
 // RUN: FileCheck %s --input-file=%t.90a.ptx --check-prefixes=CHECK,NEW
-// RUN: gatec compile %S/Inputs/kernels.mlir --target=cuda:sm_80 --emit=ptx -o %t.80.ptx
+// RUN: gatec compile %S/kernels.mlir --target=cuda:sm_80 --emit=ptx -o %t.80.ptx
 // RUN: FileCheck %s --input-file=%t.80.ptx --check-prefixes=CHECK,OLD
 // Without a name it is the newest; the same bytes every time.
-// RUN: gatec compile %S/Inputs/kernels.mlir --target=cuda --emit=ptx -o %t.ptx && cmp %t.ptx %t.90a.ptx
+// RUN: gatec compile %S/kernels.mlir --target=cuda --emit=ptx -o %t.ptx && cmp %t.ptx %t.90a.ptx
 
 // NEW:         .target sm_90a
 // OLD:         .target sm_80{{$}}

@@ -1,4 +1,16 @@
 // One of each kind: a scan over time with a step, a norm over rows, a product.
+// Each is one kernel; other tests take them further.
+// RUN: gatec compile %s --target=cuda:sm_90a --emit=mlir:block | FileCheck %s
+
+// CHECK:      module @gate_kernels
+// CHECK-NEXT:   func.func @forward_kernel_0(
+// CHECK-SAME:     attributes {gate.kernel}
+// CHECK:        func.func @step_kernel_0(
+// CHECK:        func.func @norm_kernel_0(
+// CHECK:        func.func @product_kernel_0(
+// CHECK-NOT:    _kernel_1(
+// CHECK:      func.func @gate_function_forward(
+
 func.func @forward(%q: tensor<?x?x2x64xbf16> {gate.name = "q", gate.dims = ["B", "T", "", ""]},
     %g: tensor<?x?x2xf32> {gate.name = "g", gate.dims = ["B", "T", ""]},
     %s: tensor<?x2x64x64xf32> {gate.state = "memory", gate.dims = ["B", "", "", ""]})
