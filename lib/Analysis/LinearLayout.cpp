@@ -58,6 +58,41 @@ LinearLayout LinearLayout::blocked(ArrayRef<int64_t> shape, int64_t contiguous,
   return layout;
 }
 
+LinearLayout LinearLayout::reducing(ArrayRef<int64_t> shape,
+                                    const llvm::SmallBitVector &reduced,
+                                    int64_t contiguous, int64_t warps) {
+  assert(!reduced.test(shape.size() - 1) && "rows are kept");
+  LinearLayout layout(shape);
+  llvm::SmallVector<Coordinates> kept, summed;
+  int64_t neighbours = std::min(contiguous, shape.back());
+  for (unsigned dim = shape.size(); dim-- > 0;)
+    for (int64_t bit = 1; bit < shape[dim]; bit *= 2) {
+      Coordinates basis(shape.size(), 0);
+      basis[dim] = bit;
+      if (dim + 1 == shape.size() && bit < neighbours)
+        layout.add(Register, basis);
+      else
+        (reduced.test(dim) ? summed : kept).push_back(basis);
+    }
+  // What is far apart goes to different warps.
+  size_t across = std::min<size_t>(llvm::Log2_64(warps), kept.size());
+  size_t others = kept.size() - across;
+  for (const Coordinates &basis : ArrayRef(kept).drop_front(others))
+    layout.add(Warp, basis);
+  for (size_t i = across, e = llvm::Log2_64(warps); i < e; ++i) {
+    layout.add(Warp, summed.empty() ? Coordinates(shape.size(), 0)
+                                    : summed.pop_back_val());
+  }
+  llvm::SmallVector<Coordinates> rest(kept.begin(), kept.begin() + others);
+  llvm::append_range(rest, summed);
+  size_t count = llvm::Log2_64(lanes);
+  for (size_t i = 0; i < count; ++i)
+    layout.add(Lane, i < rest.size() ? rest[i] : Coordinates(shape.size(), 0));
+  for (size_t i = count; i < rest.size(); ++i)
+    layout.add(Register, rest[i]);
+  return layout;
+}
+
 Coordinates LinearLayout::apply(int64_t reg, int64_t lane, int64_t warp) const {
   Coordinates result(shape.size(), 0);
   const int64_t index[places] = {reg, lane, warp};

@@ -283,7 +283,12 @@ struct ApproximateExp : OpRewritePattern<math::ExpOp> {
         !arith::bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
       return rewriter.notifyMatchFailure(op, "only inexact f32 is expanded");
     FloatBuilder b(rewriter, op.getLoc(), op.getType(), {});
-    Value t = b.mul(op.getOperand(), b.constant(1.44269504088896340736));
+    // exp(-x) shares the product with exp(x); the instruction negates.
+    auto negation = op.getOperand().getDefiningOp<arith::NegFOp>();
+    Value x = negation ? negation.getOperand() : op.getOperand();
+    Value t = b.mul(x, b.constant(1.44269504088896340736));
+    if (negation)
+      t = arith::NegFOp::create(rewriter, op.getLoc(), t);
     rewriter.replaceOp(op, powerByInstruction(b, t));
     return success();
   }

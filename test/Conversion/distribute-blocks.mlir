@@ -5,15 +5,15 @@
 // CHECK:       llvm.mlir.global external @gate_dynamic_shared() {addr_space = 3 : i32, alignment = {{[0-9]+}} : i64}
 // CHECK-LABEL: func.func @wide(
 // CHECK-SAME:    %[[X:[^:]*]]: memref<64x64xf32>, %[[Y:[^:]*]]: memref<64x64xf32>) attributes {gate.kernel, gate.shared_bytes = 0 : i64, gate.threads = 512 : i64}
-// CHECK-DAG:     %[[C15:.*]] = arith.constant 15 : index
-// CHECK-DAG:     %[[C2:.*]] = arith.constant 2 : index
+// CHECK-DAG:     %[[C15:.*]] = arith.constant 15 : i32
+// CHECK-DAG:     %[[C2:.*]] = arith.constant 2 : i32
 // CHECK-DAG:     %[[C31:.*]] = arith.constant 31 : i32
 // CHECK-DAG:     %[[THREAD:.*]] = nvvm.read.ptx.sreg.tid.x : i32
 // CHECK-DAG:     %[[LANE:.*]] = arith.andi %[[THREAD]], %[[C31]] : i32
-// CHECK-DAG:     %[[L:.*]] = arith.index_castui %[[LANE]] : i32 to index
 // Sixteen lanes of four make a row.
-// CHECK-DAG:     %[[PIECE:.*]] = arith.andi %[[L]], %[[C15]]
-// CHECK-DAG:     %[[COLUMN:.*]] = arith.shli %[[PIECE]], %[[C2]]
+// CHECK-DAG:     %[[PIECE:.*]] = arith.andi %[[LANE]], %[[C15]] : i32
+// CHECK-DAG:     %[[SHIFTED:.*]] = arith.shli %[[PIECE]], %[[C2]] : i32
+// CHECK-DAG:     %[[COLUMN:.*]] = arith.index_castui %[[SHIFTED]] : i32 to index
 // CHECK-COUNT-2: vector.load %[[X]][%{{.*}}, %[[COLUMN]]] {alignment = 16 : i64} : memref<64x64xf32>, vector<4xf32>
 // CHECK-NOT:     vector.load
 // CHECK:         math.exp %{{.*}} : vector<8xf32>

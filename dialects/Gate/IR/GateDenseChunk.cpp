@@ -8,14 +8,17 @@
 //   read     O = A v + (q exp(b)) S
 //   update   S' = exp(total) S + (k exp(total - b))^T v
 //
-// One gate per token: exp(b_i - b_j) is a matrix of its own, at most 1. A
-// vector of gates: q is multiplied by exp(b_i - b_r) and k by exp(b_r - b_j)
-// for a middle row r, where the check on the chunk's gates shows that neither
-// leaves the range of the operands; otherwise the scores are formed row by row
-// from sums that restart at each column (arXiv 2312.06635, sections 4.2
-// and 4.3). Sums of log-gates are products with matrices of 0, 1 and -1, so
-// that every machine does them where it does products. Products take operands
-// of the storage type and add in f32; docs/Numerics.md has the bounds.
+// A constant gate g: exp(b_i - b_j) is exp((i - j) g). Others: q is multiplied
+// by exp(b_i - b_r) and k by exp(b_r - b_j) for a middle row r, where the check
+// on the chunk's gates shows that neither leaves the range of the operands
+// (with one gate per token, the scores of q and k as they are). Otherwise
+// exp(b_i - b_j), at most 1, is a matrix of its own with one gate per token,
+// and with a vector of gates scores are formed row by row from sums that
+// restart at each column (arXiv 2312.06635, sections 4.2 and 4.3). Sums of
+// vectors of log-gates, and those between two tokens, are products with
+// matrices of 0, 1 and -1, so that every machine does them where it does
+// products. Products take operands of the storage type and add in f32;
+// docs/Numerics.md has the bounds.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -86,11 +89,14 @@ private:
 
   Value tile(Value source, ValueRange parallel, OpFoldResult offset);
   Value logGates(ValueRange parallel, OpFoldResult offset);
+  Value constantGate(ValueRange parallel);
   Parts undecayed();
-  Parts scalarDecay(Value gates);
-  Values vectorDecay(Value gates, Value state);
-  Parts checkedDecay(Value gates, Value first, Value last);
-  Parts exactDecay(Value gates, Value first, Value last);
+  Parts constantDecay(Value gate);
+  Values dataDecay(Value gates, Value state);
+  Parts checkedScalar(Value gates, Value first, Value last);
+  Parts checkedVector(Value gates, Value first, Value last);
+  Parts exactScalar(Value gates, Value total);
+  Parts exactVector(Value gates, Value total);
   Values finish(const Parts &parts, Value state);
   Value exactScores(Value gates);
 
@@ -145,16 +151,15 @@ private:
     return b.contract(left, right, zeros({rows, columns}),
                       {map(3, leftMap), map(3, rightMap), map(3, {0, 1})}, 2);
   }
-  /// A [C, C] matrix from positions of row and column.
-  Value matrix(function_ref<Value(TensorBuilder &, Value, Value)> body,
-               Type type) {
-    return b.generic({}, b.empty({size, size}, type), {map(2, {0, 1})}, 2,
-                     [&](TensorBuilder &s, ValueRange) {
-                       return s.convert(body(s, row(s, 0), row(s, 1)), type);
-                     });
+  /// An element of a matrix of signs.
+  Value sign(TensorBuilder &s, double value) {
+    return s.number(BFloat16Type::get(s.builder.getContext()), value);
   }
   /// Sum over r of signs[i, r] gates[r, c] for signs of 0, 1 and -1: the gates
-  /// as three bf16 of 8 bits each, whose products are exact.
+  /// as bf16 of 8 bits each, whose products are exact. Three hold a gate. Where
+  /// factors are rounded to 16 bits two do: a sum b is then off by 2^-17 |b|,
+  /// and so is exp(b), relatively; with |b| up to 60 in bf16 and 4 in f16, or
+  /// exp(b) as small as exp(-|b|), that is a quarter of what rounding costs.
   Value sumBySigns(function_ref<Value(TensorBuilder &, Value, Value)> body,
                    Value gates, OpFoldResult columns);
   /// tile[i, c] * factor[c] or factor[i], widened.
@@ -163,6 +168,18 @@ private:
                      {map(2, {0, 1}), map(2, {along}), map(2, {0, 1})}, 2,
                      [&](TensorBuilder &s, ValueRange args) {
                        return s.mul(s.convert(args[0], wide()), args[1]);
+                     });
+  }
+  /// state[k, v] * factor[k], or times the one factor that there is.
+  Value scaledState(Value state, Value factor) {
+    bool isVector = cast<RankedTensorType>(factor.getType()).getDimSize(0) != 1;
+    AffineMap along =
+        isVector ? map(2, {0})
+                 : AffineMap::get(2, 0, b.builder.getAffineConstantExpr(0));
+    return b.generic({state, factor}, b.empty({keys, values}, wide()),
+                     {map(2, {0, 1}), along, map(2, {0, 1})}, 2,
+                     [](TensorBuilder &s, ValueRange args) {
+                       return s.mul(args[0], args[1]);
                      });
   }
   Value exponential(Value log) {
@@ -206,17 +223,19 @@ Value DenseChunkBuilder::tile(Value source, ValueRange parallel,
   return b.slice(source, offsets, sizes, {0, 2});
 }
 
-/// Log-gates of the chunk, [C] or [C, K], finite; null without decay.
+/// Log-gates of the chunk, [C] or [C, K], finite.
 Value DenseChunkBuilder::logGates(ValueRange parallel, OpFoldResult offset) {
-  if (op.getDecay()) {
-    Value stored = tile(op.getDecay(), parallel, offset);
-    return b.elementwise({stored}, b.empty(b.sizes(stored), wide()),
-                         [&](TensorBuilder &s, ValueRange args) -> Value {
-                           return arith::MaximumFOp::create(
-                               s.builder, s.loc, s.convert(args[0], wide()),
-                               s.number(wide(), lowestLogGate));
-                         });
-  }
+  Value stored = tile(op.getDecay(), parallel, offset);
+  return b.elementwise({stored}, b.empty(b.sizes(stored), wide()),
+                       [&](TensorBuilder &s, ValueRange args) -> Value {
+                         return arith::MaximumFOp::create(
+                             s.builder, s.loc, s.convert(args[0], wide()),
+                             s.number(wide(), lowestLogGate));
+                       });
+}
+
+/// The log-gate of a head that all its tokens have, finite; null without decay.
+Value DenseChunkBuilder::constantGate(ValueRange parallel) {
   std::optional<ArrayRef<double>> constants = op.getDecayConstants();
   if (!constants)
     return Value();
@@ -228,15 +247,17 @@ Value DenseChunkBuilder::logGates(ValueRange parallel, OpFoldResult offset) {
                   b.number(wide(), std::max((*constants)[head], lowestLogGate)),
                   gate);
   }
-  return b.elementwise({}, b.empty({size}, wide()),
-                       [&](TensorBuilder &, ValueRange) { return gate; });
+  return gate;
 }
 
 Value DenseChunkBuilder::sumBySigns(
     function_ref<Value(TensorBuilder &, Value, Value)> body, Value gates,
     OpFoldResult columns) {
   Type narrow = BFloat16Type::get(b.builder.getContext());
-  Value signs = matrix(body, narrow);
+  Value signs = b.generic({}, b.empty({size, size}, narrow), {map(2, {0, 1})},
+                          2, [&](TensorBuilder &s, ValueRange) {
+                            return body(s, row(s, 0), row(s, 1));
+                          });
   auto rounded = [&](Value from) {
     return b.elementwise({from}, b.empty(b.sizes(from), narrow),
                          [&](TensorBuilder &s, ValueRange args) {
@@ -254,9 +275,12 @@ Value DenseChunkBuilder::sumBySigns(
         });
   };
   Value high = rounded(gates), afterHigh = rest(gates, high);
-  Value middle = rounded(afterHigh), low = rounded(rest(afterHigh, middle));
+  Value middle = rounded(afterHigh);
+  Values parts{middle, high};
+  if (!isRounded())
+    parts.insert(parts.begin(), rounded(rest(afterHigh, middle)));
   Value sum = zeros({size, columns});
-  for (Value part : {low, middle, high})
+  for (Value part : parts)
     sum = b.contract(signs, part, sum,
                      {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
   return sum;
@@ -268,8 +292,7 @@ Value DenseChunkBuilder::sumRows(
   if (isVector) {
     return sumBySigns(
         [&](TensorBuilder &s, Value i, Value r) {
-          return choose(s, condition(s, i, r), s.number(wide(), 1),
-                        s.number(wide(), 0));
+          return choose(s, condition(s, i, r), sign(s, 1), sign(s, 0));
         },
         gates, keys);
   }
@@ -319,7 +342,98 @@ DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
   return parts;
 }
 
-DenseChunkBuilder::Parts DenseChunkBuilder::scalarDecay(Value gates) {
+/// Sums of a constant are products, rounded once.
+DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
+  Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
+  // exp of the gate times a number of tokens.
+  auto power = [&](TensorBuilder &s, Value tokens) -> Value {
+    Value narrow = arith::IndexCastOp::create(s.builder, s.loc,
+                                              s.builder.getI32Type(), tokens);
+    Value number = arith::SIToFPOp::create(s.builder, s.loc, wide(), narrow);
+    return s.exp(s.mul(number, gate), isRounded());
+  };
+  auto minus = [](TensorBuilder &s, Value x, Value y) -> Value {
+    return arith::SubIOp::create(s.builder, s.loc, x, y);
+  };
+  bool reverse = op.getReverse();
+  Parts parts;
+  Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
+  parts.scores = b.elementwise(
+      {raw}, b.empty({size, size}, wide()),
+      [&](TensorBuilder &s, ValueRange args) {
+        Value i = row(s, 0), j = row(s, 1);
+        Value factor = power(s, reverse ? minus(s, j, i) : minus(s, i, j));
+        return choose(s, isBefore(s, j, i, true), s.mul(args[0], factor),
+                      s.number(wide(), 0));
+      });
+  // Tokens through row i, and after row j.
+  auto decays = [&](bool isThrough) {
+    return b.generic(
+        {}, b.empty({size}, wide()), {map(1, {0})}, 1,
+        [&](TensorBuilder &s, ValueRange) {
+          Value i = row(s, 0);
+          // Rows of the padding come after all of a chunk.
+          Value rest = arith::MaxSIOp::create(s.builder, s.loc,
+                                              minus(s, count, i), s.index(1));
+          if (isThrough)
+            return power(s, reverse ? rest
+                                    : arith::AddIOp::create(s.builder, s.loc, i,
+                                                            s.index(1)));
+          return power(s, reverse ? i : minus(s, rest, s.index(1)));
+        });
+  };
+  parts.queries = narrowed(scaled(query, decays(true), 0));
+  parts.keys = narrowed(scaled(key, decays(false), 0));
+  parts.total = b.generic(
+      {}, b.empty({b.builder.getIndexAttr(1)}, wide()), {map(1, {0})}, 1,
+      [&](TensorBuilder &s, ValueRange) { return power(s, count); });
+  return parts;
+}
+
+/// One gate per token, sums from the middle row on.
+DenseChunkBuilder::Parts
+DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
+  // +1 after the middle through i, -1 after i through the middle.
+  Value sums = b.generic(
+      {gates}, zeros({size}), {map(2, {1}), map(2, {0})}, 1,
+      [&](TensorBuilder &s, ValueRange args) {
+        Value through = isBefore(s, row(s, 1), row(s, 0), true);
+        Value zero = s.number(wide(), 0);
+        Value minus = arith::NegFOp::create(s.builder, s.loc, args[0]);
+        Value late = choose(s, through, args[0], zero);
+        Value early = choose(s, through, zero, minus);
+        return s.add(args[1], choose(s, isLast(s, row(s, 1)), late, early));
+      });
+  auto factors = [&](bool negates) {
+    return b.elementwise({sums}, b.empty({size}, wide()),
+                         [&](TensorBuilder &s, ValueRange args) {
+                           Value log = args[0];
+                           if (negates)
+                             log = arith::NegFOp::create(s.builder, s.loc, log);
+                           return s.exp(log, isRounded());
+                         });
+  };
+  Value rows = factors(false), columns = factors(true);
+  Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
+  Parts parts;
+  parts.scores =
+      b.generic({raw, rows, columns}, b.empty({size, size}, wide()),
+                {map(2, {0, 1}), map(2, {0}), map(2, {1}), map(2, {0, 1})}, 2,
+                [&](TensorBuilder &s, ValueRange args) {
+                  return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
+                                s.mul(s.mul(args[0], args[1]), args[2]),
+                                s.number(wide(), 0));
+                });
+  parts.queries = narrowed(scaled(query, rows, 0));
+  parts.keys = narrowed(scaled(key, columns, 0));
+  parts.before = exponential(first);
+  parts.after = exponential(last);
+  return parts;
+}
+
+/// One gate per token, whatever its size: all factors are at most 1.
+DenseChunkBuilder::Parts DenseChunkBuilder::exactScalar(Value gates,
+                                                        Value total) {
   Parts parts;
   // Sums over the rows after j through i: one matrix product.
   Value afterColumn = b.generic(
@@ -330,8 +444,7 @@ DenseChunkBuilder::Parts DenseChunkBuilder::scalarDecay(Value gates) {
       });
   Value logs = sumBySigns(
       [&](TensorBuilder &s, Value i, Value r) {
-        return choose(s, isBefore(s, r, i, true), s.number(wide(), 1),
-                      s.number(wide(), 0));
+        return choose(s, isBefore(s, r, i, true), sign(s, 1), sign(s, 0));
       },
       afterColumn, size);
   Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
@@ -351,11 +464,7 @@ DenseChunkBuilder::Parts DenseChunkBuilder::scalarDecay(Value gates) {
   parts.queries =
       narrowed(scaled(query, exponential(sumRows(gates, through1)), 0));
   parts.keys = narrowed(scaled(key, exponential(sumRows(gates, after1)), 0));
-  parts.total =
-      exponential(sumAll(gates, [&](TensorBuilder &s, Value) -> Value {
-        return arith::ConstantOp::create(s.builder, s.loc,
-                                         s.builder.getBoolAttr(true));
-      }));
+  parts.total = exponential(total);
   return parts;
 }
 
@@ -411,7 +520,8 @@ Value DenseChunkBuilder::exactScores(Value gates) {
   return loop.getResult(1);
 }
 
-Values DenseChunkBuilder::vectorDecay(Value gates, Value state) {
+Values DenseChunkBuilder::dataDecay(Value gates, Value state) {
+  bool isVector = cast<RankedTensorType>(gates.getType()).getRank() == 2;
   int64_t middle = op.getPreferredChunk() / 2;
   // The rows up to the middle one in the order of the scan.
   auto isFirst = [&](TensorBuilder &s, Value r) -> Value {
@@ -445,27 +555,29 @@ Values DenseChunkBuilder::vectorDecay(Value gates, Value state) {
       b.builder, b.loc, fits,
       [&](OpBuilder &inner, Location loc) {
         DenseChunkBuilder s(*this, inner, loc);
-        scf::YieldOp::create(
-            inner, loc, s.finish(s.checkedDecay(gates, first, last), state));
+        Parts parts = isVector ? s.checkedVector(gates, first, last)
+                               : s.checkedScalar(gates, first, last);
+        scf::YieldOp::create(inner, loc, s.finish(parts, state));
       },
       [&](OpBuilder &inner, Location loc) {
         DenseChunkBuilder s(*this, inner, loc);
-        scf::YieldOp::create(inner, loc,
-                             s.finish(s.exactDecay(gates, first, last), state));
+        Value total = s.sumOf(first, last);
+        Parts parts = isVector ? s.exactVector(gates, total)
+                               : s.exactScalar(gates, total);
+        scf::YieldOp::create(inner, loc, s.finish(parts, state));
       });
   return llvm::to_vector_of<Value>(choice.getResults());
 }
 
 /// Sums from the middle row on, whose exponentials are known to be in range.
 DenseChunkBuilder::Parts
-DenseChunkBuilder::checkedDecay(Value gates, Value first, Value last) {
+DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
   // +1 after the middle through i, -1 after i through the middle.
   Value sums = sumBySigns(
       [&](TensorBuilder &e, Value i, Value r) {
         Value through = isBefore(e, r, i, true);
-        Value one = e.number(wide(), 1), zero = e.number(wide(), 0);
-        Value late = choose(e, through, one, zero);
-        Value early = choose(e, through, zero, e.number(wide(), -1));
+        Value late = choose(e, through, sign(e, 1), sign(e, 0));
+        Value early = choose(e, through, sign(e, 0), sign(e, -1));
         return choose(e, isLast(e, r), late, early);
       },
       gates, keys);
@@ -490,8 +602,8 @@ DenseChunkBuilder::checkedDecay(Value gates, Value first, Value last) {
 }
 
 /// Any gates: factors of at most 1, and scores token by token.
-DenseChunkBuilder::Parts DenseChunkBuilder::exactDecay(Value gates, Value first,
-                                                       Value last) {
+DenseChunkBuilder::Parts DenseChunkBuilder::exactVector(Value gates,
+                                                        Value total) {
   auto rescaled = [&](Value source, Value sums) {
     return narrowed(b.elementwise({source, sums}, b.empty({size, keys}, wide()),
                                   [&](TensorBuilder &e, ValueRange args) {
@@ -510,7 +622,7 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactDecay(Value gates, Value first,
       rescaled(key, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
                  return isBefore(e, i, r, false);
                }));
-  parts.total = exponential(sumOf(first, last));
+  parts.total = exponential(total);
   return parts;
 }
 
@@ -518,7 +630,7 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
   // O = scale (A v + queries S).
   Value read = b.contract(narrowed(parts.scores), value, zeros({size, values}),
                           {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
-  Value before = parts.before ? scaled(state, parts.before, 0) : state;
+  Value before = parts.before ? scaledState(state, parts.before) : state;
   read = b.contract(parts.queries, narrowed(before), read,
                     {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
   double scale = op.getScale().convertToDouble();
@@ -532,24 +644,12 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
 
   // S' = after (before S + keys^T v), or total S + keys^T v.
   Value next = before;
-  if (parts.total) {
-    bool isVector =
-        !cast<RankedTensorType>(parts.total.getType()).hasStaticShape() ||
-        cast<RankedTensorType>(parts.total.getType()).getDimSize(0) != 1 ||
-        op.getKeyWidth() == 1;
-    AffineMap factor =
-        isVector ? map(2, {0})
-                 : AffineMap::get(2, 0, b.builder.getAffineConstantExpr(0));
-    next = b.generic({state, parts.total}, b.empty({keys, values}, wide()),
-                     {map(2, {0, 1}), factor, map(2, {0, 1})}, 2,
-                     [](TensorBuilder &s, ValueRange args) {
-                       return s.mul(args[0], args[1]);
-                     });
-  }
+  if (parts.total)
+    next = scaledState(state, parts.total);
   next = b.contract(parts.keys, value, next,
                     {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2);
   if (parts.after)
-    next = scaled(next, parts.after, 0);
+    next = scaledState(next, parts.after);
   return {output, next};
 }
 
@@ -558,12 +658,10 @@ Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
   query = tile(op.getQuery(), parallel, offset);
   key = tile(op.getKey(), parallel, offset);
   value = tile(op.getValue(), parallel, offset);
-  Value gates = logGates(parallel, offset);
-  if (!gates)
-    return finish(undecayed(), state);
-  if (cast<RankedTensorType>(gates.getType()).getRank() == 1)
-    return finish(scalarDecay(gates), state);
-  return vectorDecay(gates, state);
+  if (op.getDecay())
+    return dataDecay(logGates(parallel, offset), state);
+  Value gate = constantGate(parallel);
+  return finish(gate ? constantDecay(gate) : undecayed(), state);
 }
 
 bool LinearScanOp::hasDenseChunk() {

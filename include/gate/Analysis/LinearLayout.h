@@ -26,6 +26,7 @@
 #define GATE_ANALYSIS_LINEARLAYOUT_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
@@ -59,6 +60,13 @@ public:
   /// remaining threads hold copies. `warps` is a power of two.
   static LinearLayout blocked(llvm::ArrayRef<int64_t> shape, int64_t contiguous,
                               int64_t warps);
+  /// For a tile that is reduced over dims other than the last: a row's
+  /// neighbours in registers as `blocked` has them; warps, then lanes, take
+  /// different results as far as there are some, so that what is reduced is in
+  /// registers first and in the lanes of one warp next.
+  static LinearLayout reducing(llvm::ArrayRef<int64_t> shape,
+                               const llvm::SmallBitVector &reduced,
+                               int64_t contiguous, int64_t warps);
 
   llvm::ArrayRef<int64_t> getShape() const { return shape; }
   unsigned getRank() const { return shape.size(); }

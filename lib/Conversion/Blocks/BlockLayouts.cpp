@@ -14,6 +14,7 @@
 #include "Block/IR/Block.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
@@ -57,13 +58,40 @@ LinearLayout gate::sourceLayout(vector::ExtractStridedSliceOp op,
   return result;
 }
 
+bool gate::isReducedBasis(vector::MultiDimReductionOp op,
+                          const Coordinates &basis) {
+  bool reduced = false, kept = false;
+  for (auto [dim, c] : llvm::enumerate(basis))
+    (op.isReducedDim(dim) ? reduced : kept) |= c != 0;
+  return reduced && !kept;
+}
+
 LinearLayout gate::resultLayout(vector::MultiDimReductionOp op,
                                 const LinearLayout &layout) {
   LinearLayout result = layout;
   for (int64_t dim = layout.getRank() - 1; dim >= 0; --dim)
     if (op.isReducedDim(dim))
       result = result.dropDim(dim);
-  return result;
+  // Where neighbours in registers are different results, lanes that would hold
+  // copies hold some of them instead. Sums of rows stay whole with their rows,
+  // as they mostly go back to those.
+  ArrayRef<Coordinates> neighbours = layout.getBases(LinearLayout::Register);
+  if (neighbours.empty() || isReducedBasis(op, neighbours.front()))
+    return result;
+  SmallVector<Coordinates> registers(result.getBases(LinearLayout::Register));
+  SmallVector<Coordinates> lanes(result.getBases(LinearLayout::Lane));
+  for (auto [lane, before] :
+       llvm::zip(lanes, layout.getBases(LinearLayout::Lane)))
+    if (isReducedBasis(op, before) && !registers.empty())
+      lane = registers.pop_back_val();
+  LinearLayout shared(result.getShape());
+  for (const Coordinates &basis : registers)
+    shared.add(LinearLayout::Register, basis);
+  for (const Coordinates &basis : lanes)
+    shared.add(LinearLayout::Lane, basis);
+  for (const Coordinates &basis : result.getBases(LinearLayout::Warp))
+    shared.add(LinearLayout::Warp, basis);
+  return shared;
 }
 
 ProductShape ProductShape::of(Operation *op) {
@@ -241,14 +269,39 @@ bool BlockLayouts::isPositional(Value value) {
                  })));
 }
 
+bool BlockLayouts::isMadeOfPositions(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  if (isa<vector::CreateMaskOp, vector::ConstantMaskOp, vector::StepOp>(op) ||
+      matchPattern(op, m_Constant()))
+    return true;
+  bool isCheap =
+      isa<vector::BroadcastOp, vector::TransposeOp, vector::ShapeCastOp>(op) ||
+      (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1 &&
+       !isa<math::MathDialect>(op->getDialect()));
+  return isCheap && llvm::all_of(op->getOperands(), [](Value operand) {
+           return !isa<VectorType>(operand.getType()) ||
+                  isMadeOfPositions(operand);
+         });
+}
+
+/// A tile in shared memory, or a transpose of one, costs the same in any
+/// layout.
+static bool isReadableAcross(Value value) {
+  while (auto transpose = value.getDefiningOp<vector::TransposeOp>())
+    value = transpose.getVector();
+  return BlockLayouts::isReadable(value);
+}
+
 /// The operand that an elementwise op takes its layout from: one that was
 /// computed from data, or else one that was computed at all; null where it can
 /// be computed in any.
 static Value leadingOperand(Operation *op) {
   Value computed;
   for (Value operand : op->getOperands()) {
-    if (!isa<VectorType>(operand.getType()) ||
-        BlockLayouts::isReadable(operand) || BlockLayouts::isFlexible(operand))
+    if (!isa<VectorType>(operand.getType()) || isReadableAcross(operand) ||
+        BlockLayouts::isFlexible(operand))
       continue;
     if (!BlockLayouts::isPositional(operand))
       return operand;
@@ -258,21 +311,26 @@ static Value leadingOperand(Operation *op) {
   return computed;
 }
 
-/// Lanes along memory as a tile lies there, for a value that may be a transpose
-/// of it.
-LinearLayout BlockLayouts::inMemoryOrder(Value value) const {
+LinearLayout BlockLayouts::inMemoryOrder(Value value,
+                                         llvm::SmallBitVector reduced) const {
   Operation *op = value.getDefiningOp();
   if (auto transpose = dyn_cast_or_null<vector::TransposeOp>(op)) {
     SmallVector<unsigned> permutation(transpose.getPermutation().begin(),
                                       transpose.getPermutation().end());
-    return inMemoryOrder(transpose.getVector()).transpose(permutation);
+    llvm::SmallBitVector inside(reduced.size());
+    for (int dim : reduced.set_bits())
+      inside.set(permutation[dim]);
+    return inMemoryOrder(transpose.getVector(), inside).transpose(permutation);
   }
   if (op && OpTrait::hasElementwiseMappableTraits(op) &&
       op->getNumResults() == 1)
     for (Value operand : op->getOperands())
-      if (isa<VectorType>(operand.getType()) && !isFlexible(operand))
-        return inMemoryOrder(operand);
-  return ofMemory(cast<VectorType>(value.getType()).getShape());
+      if (isa<VectorType>(operand.getType()) && !isPositional(operand))
+        return inMemoryOrder(operand, reduced);
+  ArrayRef<int64_t> shape = cast<VectorType>(value.getType()).getShape();
+  if (reduced.any() && !reduced.test(shape.size() - 1))
+    return LinearLayout::reducing(shape, reduced, contiguous, warps);
+  return ofMemory(shape);
 }
 
 BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
@@ -282,8 +340,12 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
     return cast<VectorType>(value.getType()).getNumElements();
   };
   if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(user)) {
-    if (&use == &reduction.getSourceMutable())
-      return {inMemoryOrder(use.get()), volume(use.get())};
+    if (&use == &reduction.getSourceMutable()) {
+      llvm::SmallBitVector reduced(shape.size());
+      for (unsigned dim = 0; dim < shape.size(); ++dim)
+        reduced[dim] = reduction.isReducedDim(dim);
+      return {inMemoryOrder(use.get(), reduced), volume(use.get())};
+    }
     if (!isa<VectorType>(reduction.getType()))
       return {};
     return {resultLayout(reduction, of(reduction.getSource())),
@@ -304,7 +366,7 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
         (isMadeOnce || isPositional(use.get())))
       if (auto groups = warpgroupLayouts(product, warps))
         return {groups->left, 2 * volume(use.get())};
-    return {ofMemory(shape), volume(use.get())};
+    return {inMemoryOrder(use.get()), volume(use.get())};
   }
   if (auto loop = dyn_cast<scf::ForOp>(user)) {
     if (OpResult result = loop.getTiedLoopResult(&use))
@@ -331,7 +393,7 @@ BlockLayouts::Demand BlockLayouts::demandOf(OpOperand &use) {
       user->getNumResults() == 1) {
     // A mask follows what it masks, a tile that can be read in any layout what
     // it is used with.
-    bool isReadable = BlockLayouts::isReadable(use.get());
+    bool isReadable = isReadableAcross(use.get());
     Value leading =
         isReadable || isPositional(use.get()) ? leadingOperand(user) : Value();
     if (leading && (isReadable || !isPositional(leading)))

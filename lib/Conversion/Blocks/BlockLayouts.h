@@ -43,6 +43,9 @@ public:
   /// Whether a value is a tile in shared memory, or little work on such: made
   /// where it is used, in the layout that is asked for.
   static bool isReadable(mlir::Value value);
+  /// Whether a value is a few integer ops and choices on positions and scalars:
+  /// making it anew costs less than taking it to another layout.
+  static bool isMadeOfPositions(mlir::Value value);
   /// Lanes along memory, for a value whose users do not care.
   LinearLayout ofMemory(llvm::ArrayRef<int64_t> shape) const {
     return LinearLayout::blocked(shape, contiguous, warps);
@@ -54,8 +57,12 @@ public:
   int64_t getWarps() const { return warps; }
   bool hasWarpgroups() const { return warpgroups; }
 
+  /// Lanes along memory as the tile that a value is computed from lies there.
+  /// With dims that will be reduced, those are spread over few threads.
+  LinearLayout inMemoryOrder(mlir::Value value,
+                             llvm::SmallBitVector reduced = {}) const;
+
 private:
-  LinearLayout inMemoryOrder(mlir::Value value) const;
   struct Demand {
     LinearLayout layout;
     /// Elements of the vector that the demand comes from: larger ones win.
@@ -103,6 +110,9 @@ LinearLayout sourceLayout(mlir::vector::ShapeCastOp op,
                           const LinearLayout &layout);
 LinearLayout sourceLayout(mlir::vector::ExtractStridedSliceOp op,
                           const LinearLayout &layout);
+/// Whether a bit of a layout moves along reduced dims only.
+bool isReducedBasis(mlir::vector::MultiDimReductionOp op,
+                    const Coordinates &basis);
 /// The result of a reduction of a source with `layout`.
 LinearLayout resultLayout(mlir::vector::MultiDimReductionOp op,
                           const LinearLayout &layout);

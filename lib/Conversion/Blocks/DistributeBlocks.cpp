@@ -61,7 +61,7 @@ Value Distributor::warpId() { return warp; }
 static Value applyBits(OpBuilder &b, Location loc, Value index,
                        ArrayRef<Coordinates> bases, unsigned dim, Value sum) {
   auto number = [&](int64_t n) -> Value {
-    return arith::ConstantIndexOp::create(b, loc, n);
+    return arith::ConstantIntOp::create(b, loc, n, 32);
   };
   for (size_t bit = 0; bit < bases.size();) {
     int64_t first = bases[bit][dim];
@@ -97,13 +97,17 @@ static Value applyBits(OpBuilder &b, Location loc, Value index,
 
 Distributor::Values Distributor::threadCoordinates(const LinearLayout &layout) {
   Values coordinates;
+  Type i32 = b.getI32Type();
+  auto narrow = [&](Value index) {
+    return b.createOrFold<arith::IndexCastUIOp>(loc, i32, index);
+  };
   for (unsigned dim = 0; dim < layout.getRank(); ++dim) {
-    Value sum = applyBits(b, loc, laneId(), layout.getBases(LinearLayout::Lane),
-                          dim, Value());
-    sum = applyBits(b, loc, warpId(), layout.getBases(LinearLayout::Warp), dim,
-                    sum);
+    Value sum = applyBits(b, loc, narrow(laneId()),
+                          layout.getBases(LinearLayout::Lane), dim, Value());
+    sum = applyBits(b, loc, narrow(warpId()),
+                    layout.getBases(LinearLayout::Warp), dim, sum);
     coordinates.push_back(sum ? sum
-                              : arith::ConstantIndexOp::create(b, loc, 0));
+                              : arith::ConstantIntOp::create(b, loc, 0, 32));
   }
   return coordinates;
 }
@@ -111,12 +115,13 @@ Distributor::Values Distributor::threadCoordinates(const LinearLayout &layout) {
 Value Distributor::coordinate(const LinearLayout &layout, Values &thread,
                               int64_t reg, unsigned dim) {
   int64_t own = layout.ofRegister(reg)[dim];
-  if (own == 0)
-    return thread[dim];
-  Value number = arith::ConstantIndexOp::create(b, loc, own);
-  if (layout.registersAreSeparate())
-    return arith::AddIOp::create(b, loc, thread[dim], number);
-  return arith::XOrIOp::create(b, loc, thread[dim], number);
+  Value sum = thread[dim];
+  Value number = arith::ConstantIntOp::create(b, loc, own, 32);
+  if (own && layout.registersAreSeparate())
+    sum = arith::AddIOp::create(b, loc, sum, number);
+  else if (own)
+    sum = arith::XOrIOp::create(b, loc, sum, number);
+  return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), sum);
 }
 
 Value Distributor::isOwner(const LinearLayout &layout) {
@@ -272,7 +277,11 @@ Value Distributor::get(Value vector, const LinearLayout &layout) {
     }
     return join(own);
   }
-  return convert(registers.lookup(vector), layouts.of(vector), layout);
+  LinearLayout own = layouts.of(vector);
+  if (own != layout && !registerOrder(own, layout) &&
+      BlockLayouts::isMadeOfPositions(vector))
+    return elementwise(op, layout);
+  return convert(registers.lookup(vector), own, layout);
 }
 
 //===----------------------------------------------------------------------===//
@@ -299,27 +308,29 @@ LogicalResult Distributor::distributeElementwise(Operation *op) {
            << getElementTypeOrSelf(op->getResult(0).getType())
            << " has no form on a GPU; f32 has exp, exp2, erf, tanh, log, log1p "
               "and square roots";
-  LinearLayout layout = layouts.of(op->getResult(0));
+  Value result = elementwise(op, layouts.of(op->getResult(0)));
+  set(op->getResult(0), result);
+  return success(static_cast<bool>(result));
+}
+
+Value Distributor::elementwise(Operation *op, const LinearLayout &layout) {
   Values operands;
   for (Value operand : op->getOperands()) {
     Value value = operand;
     if (isa<VectorType>(operand.getType()))
       value = get(operand, layout);
     if (!value)
-      return failure();
+      return Value();
     operands.push_back(value);
   }
   if (auto choice = dyn_cast<arith::SelectOp>(op))
-    if (Value pairs = selectPairs(choice, layout, operands)) {
-      set(op->getResult(0), pairs);
-      return success();
-    }
+    if (Value pairs = selectPairs(choice, layout, operands))
+      return pairs;
   OperationState state(loc, op->getName());
   state.addOperands(operands);
   state.addTypes(registersType(op->getResult(0), layout));
   state.addAttributes(op->getAttrs());
-  set(op->getResult(0), b.create(state)->getResult(0));
-  return success();
+  return b.create(state)->getResult(0);
 }
 
 /// Whether a mask is the same for all places along a dim.

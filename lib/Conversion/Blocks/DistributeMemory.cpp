@@ -297,7 +297,7 @@ LogicalResult Distributor::writePart(vector::TransferWriteOp op, Value value,
   for (auto [coordinate, start] : llvm::zip(thread, offset))
     if (start)
       coordinate = arith::AddIOp::create(
-          b, loc, coordinate, arith::ConstantIndexOp::create(b, loc, start));
+          b, loc, coordinate, arith::ConstantIntOp::create(b, loc, start, 32));
   int64_t width = access->width;
   Value owner = isOwner(layout);
   for (int64_t reg = 0; reg < layout.getRegisters(); reg += width) {

@@ -66,10 +66,7 @@ LogicalResult Distributor::reduce(vector::MultiDimReductionOp op) {
     return vector::makeArithReduction(b, loc, op.getKind(), a, c);
   };
   auto isReduced = [&](const Coordinates &basis) {
-    bool reduced = false, kept = false;
-    for (auto [dim, c] : llvm::enumerate(basis))
-      (op.isReducedDim(dim) ? reduced : kept) |= c != 0;
-    return reduced && !kept;
+    return isReducedBasis(op, basis);
   };
   for (LinearLayout::Place place :
        {LinearLayout::Register, LinearLayout::Lane, LinearLayout::Warp})
@@ -98,11 +95,31 @@ LogicalResult Distributor::reduce(vector::MultiDimReductionOp op) {
         next.push_back(drops ? combine(parts[i], parts[i + stride]) : parts[i]);
     parts = next;
   }
-  // Lanes.
-  for (auto [bit, basis] : llvm::enumerate(from.getBases(LinearLayout::Lane)))
-    if (isReduced(basis))
+  // Lanes: two that hold the same results each go on with half of them, as the
+  // layout of the result says, or both with all.
+  for (auto [bit, basis] : llvm::enumerate(from.getBases(LinearLayout::Lane))) {
+    if (!isReduced(basis))
+      continue;
+    int64_t distance = int64_t(1) << bit;
+    if (static_cast<int64_t>(parts.size()) == to.getRegisters()) {
       for (Value &part : parts)
-        part = combine(part, shuffle(part, int64_t(1) << bit));
+        part = combine(part, shuffle(part, distance));
+      continue;
+    }
+    Value isUpper = arith::AndIOp::create(
+        b, loc, laneId(), arith::ConstantIndexOp::create(b, loc, distance));
+    isUpper = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, isUpper,
+                                    arith::ConstantIndexOp::create(b, loc, 0));
+    Values next;
+    for (size_t i = 0, half = parts.size() / 2; i < half; ++i) {
+      Value kept =
+          arith::SelectOp::create(b, loc, isUpper, parts[i + half], parts[i]);
+      Value sent =
+          arith::SelectOp::create(b, loc, isUpper, parts[i], parts[i + half]);
+      next.push_back(combine(kept, shuffle(sent, distance)));
+    }
+    parts = next;
+  }
   // Warps: each leaves its part in shared memory and reads those of all.
   SmallVector<int64_t> warpBits;
   for (auto [bit, basis] : llvm::enumerate(from.getBases(LinearLayout::Warp)))

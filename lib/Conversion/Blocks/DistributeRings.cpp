@@ -26,7 +26,7 @@ static constexpr int64_t producerThreads = 128;
 /// Registers of a multiprocessor, what one thread may have, and what a thread
 /// that only copies needs.
 static constexpr int64_t allRegisters = 65536, mostRegisters = 255,
-                         producerRegisters = 40;
+                         producerRegisters = 24;
 /// How long one try to wait may take, in nanoseconds; it is repeated.
 static constexpr int64_t waitNanoseconds = 10000000;
 TileShape gate::sharedShape(VectorType tile) {

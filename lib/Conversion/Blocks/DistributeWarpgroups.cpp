@@ -64,9 +64,11 @@ Distributor::stage(Value matrix, std::optional<unsigned> &place) {
       return describe(kept.inner, kept.place);
     }
   }
-  LinearLayout layout = BlockLayouts::isFlexible(base)
-                            ? layouts.ofMemory(type.getShape())
-                            : layouts.of(base);
+  // What can be had in any layout by rows of 16 bytes.
+  bool isFree = BlockLayouts::isFlexible(base) ||
+                BlockLayouts::isReadable(base) ||
+                BlockLayouts::isMadeOfPositions(base);
+  LinearLayout layout = isFree ? layouts.inMemoryOrder(base) : layouts.of(base);
   Value value = get(base, layout);
   if (!value)
     return failure();

@@ -62,6 +62,8 @@ private:
   mlir::LogicalResult distribute(mlir::Operation *op);
   mlir::LogicalResult distributeBlock(mlir::Block *block);
   mlir::LogicalResult distributeElementwise(mlir::Operation *op);
+  /// The registers of its result in `layout`; null after an error.
+  Value elementwise(mlir::Operation *op, const LinearLayout &layout);
   Value selectPairs(mlir::arith::SelectOp op, const LinearLayout &layout,
                     const Values &operands);
   mlir::LogicalResult distributeLoop(mlir::scf::ForOp loop);
@@ -82,9 +84,10 @@ private:
   // Positions.
   Value laneId();
   Value warpId();
-  /// Coordinates of register 0 of this thread, as indices.
+  /// Coordinates of register 0 of this thread: i32, on which comparisons and
+  /// address arithmetic take half the instructions.
   Values threadCoordinates(const LinearLayout &layout);
-  /// The coordinate of register `reg` along `dim`.
+  /// The coordinate of register `reg` along `dim`, an index.
   Value coordinate(const LinearLayout &layout, Values &thread, int64_t reg,
                    unsigned dim);
   /// True in one thread of those that hold copies; null where none do.

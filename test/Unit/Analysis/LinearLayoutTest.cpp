@@ -198,6 +198,40 @@ TEST(LinearLayout, Blocked) {
   }
 }
 
+// The same neighbours; of what is left, two threads share a reduced result only
+// where there are fewer results than threads, and two warps only where there
+// are fewer than warps.
+TEST(LinearLayout, Reducing) {
+  for (const Block &block : blocks()) {
+    unsigned rank = block.shape.size();
+    if (rank < 2)
+      continue;
+    llvm::SmallBitVector reduced(rank, true);
+    reduced.reset(rank - 1);
+    L layout = L::reducing(block.shape, reduced, block.contiguous, block.warps);
+    SCOPED_TRACE(layout.str());
+    ASSERT_EQ(lanesOf(layout), L::lanes);
+    ASSERT_EQ(layout.getWarps(), block.warps);
+    EXPECT_TRUE(layout.isSurjective());
+    int64_t columns = block.shape.back();
+    int64_t side = std::min(block.contiguous, columns);
+    EXPECT_GE(layout.getContiguous(rank - 1), side);
+    std::map<int64_t, std::set<int64_t>> warps, threads;
+    forPlaces(layout, [&](int64_t reg, int64_t lane, int64_t warp) {
+      int64_t column = layout.apply(reg, lane, warp).back();
+      warps[column].insert(warp);
+      threads[column].insert(lane + L::lanes * warp);
+    });
+    int64_t groups = columns / side;
+    for (auto &[column, holders] : warps)
+      EXPECT_LE(static_cast<int64_t>(holders.size()),
+                std::max<int64_t>(1, block.warps / groups));
+    for (auto &[column, holders] : threads)
+      EXPECT_LE(static_cast<int64_t>(holders.size()),
+                std::max<int64_t>(1, block.warps * L::lanes / groups));
+  }
+}
+
 TEST(LinearLayout, SurjectiveAndInjective) {
   int64_t surjective = 0, injective = 0;
   for (const L &layout : allLayouts()) {
