@@ -249,7 +249,8 @@ Values ScanChunker::buildDense(TensorBuilder &b, ValueRange parallel,
   AffineExpr d0, d1;
   bindDims(b.builder.getContext(), d0, d1);
   OpFoldResult end = combine(b, span.begin, span.size, 1);
-  std::optional<int64_t> tokens = getConstantIntValue(span.size);
+  // Spans begin at multiples of a chunk: only the last token of all ends one.
+  std::optional<int64_t> tokens = getConstantIntValue(time);
   AffineMap sizeMap =
       AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(chunk), d0 - d1},
                      b.builder.getContext());
@@ -259,7 +260,7 @@ Values ScanChunker::buildDense(TensorBuilder &b, ValueRange parallel,
          if (!tokens || *tokens % chunk != 0)
            size = affine::AffineMinOp::create(
                       s.builder, s.loc, sizeMap,
-                      ValueRange{asValue(s, end), position})
+                      ValueRange{asValue(s, time), position})
                       .getResult();
          OpFoldResult offset = position;
          if (op.isReverse())
@@ -495,10 +496,18 @@ Values ScanChunker::summarize(TensorBuilder &b, OpFoldResult count) {
         };
         loop(s, bound(d0 * segment), bound(d0 * segment + segment), chunk,
              summary, [&](TensorBuilder &e, Value position, Values in) {
-               OpFoldResult offset;
+               ValueRange parallel = indices.drop_back();
+               OpFoldResult offset = position,
+                            size = e.builder.getIndexAttr(chunk);
+               if (dense) {
+                 if (op.isReverse())
+                   offset =
+                       combine(e, combine(e, time, position, -1), size, -1);
+                 return op.buildDenseChunkState(e.builder, e.loc, parallel,
+                                                offset, size, in);
+               }
                Values inputs =
-                   inputTiles(e, indices.drop_back(), position,
-                              e.builder.getIndexAttr(chunk), chunk, offset);
+                   inputTiles(e, parallel, position, size, chunk, offset);
                return op.buildChunkState(e.builder, e.loc, inputs, in);
              });
         return summary;
@@ -670,8 +679,7 @@ Values ScanChunker::rewriteCase(TensorBuilder &b, Values results,
   fewTokens = *chosen.getNumber("few_tokens");
   dense = chosen.getText("form") == StringRef("dense") && chunk > 1 &&
           op.hasDenseChunk();
-  // The dense form has no summary of its own yet.
-  if (!op.canCombineStates() || dense)
+  if (!op.canCombineStates())
     segment = 0;
   std::optional<int64_t> tokens = getConstantIntValue(time);
   results = segment == 0 || (tokens && *tokens <= segment)

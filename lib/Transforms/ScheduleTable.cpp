@@ -33,6 +33,9 @@ enum class Need {
   /// A scan whose states combine, and whose independent work is known to be
   /// less than the machine's leastTasks.
   ScarceWork,
+  /// The same, of which fewer independent indices are known (of a batch element,
+  /// mostly) than a quarter of leastTasks.
+  ScarcePerSequence,
   /// What the op reads first is in a type of 16 bits.
   SixteenBit
 };
@@ -138,6 +141,33 @@ static constexpr Row table[] = {
        0,
        {{"rows", 64}, {"chunk", 16}, {"form", 0, "dense"}}}}},
 
+    // Few heads: a state pass costs about half of the scan, and leaves a block
+    // for each segment. Whether the batch would fill the machine is not asked.
+    {"gpu",
+     AnchorKind::Scan,
+     Need::ScarcePerSequence,
+     {{"time",
+       Comparison::lt,
+       1024,
+       {{"chunk", preferred},
+        {"segment", 0},
+        {"few_tokens", 6},
+        {"form", 0, "dense"}}},
+      {"time",
+       Comparison::lt,
+       4096,
+       {{"chunk", preferred},
+        {"segment", 512},
+        {"few_tokens", 6},
+        {"form", 0, "dense"}}},
+      {nullptr,
+       Comparison::lt,
+       0,
+       {{"chunk", preferred},
+        {"segment", 2048},
+        {"few_tokens", 6},
+        {"form", 0, "dense"}}}}},
+
     // Tensor cores take whole tiles. gate-form-kernels tiles the rest.
     {"gpu",
      AnchorKind::Scan,
@@ -170,6 +200,16 @@ static bool fits(Need need, Operation *op, const TargetDescription &target) {
   auto scan = cast<ChunkOpInterface>(op);
   if (!scan.canCombineStates())
     return false;
+  if (need == Need::ScarcePerSequence) {
+    // A batch that is known counts, too. Ops that dynamic sizes need are dropped.
+    Block scratch;
+    OpBuilder builder(op->getContext());
+    builder.setInsertionPointToEnd(&scratch);
+    int64_t known = 1;
+    for (OpFoldResult size : scan.getParallelSizes(builder, op->getLoc()))
+      known *= getConstantIntValue(size).value_or(1);
+    return known < target.leastTasks / 4;
+  }
   for (const AnchorSize &size : anchorSizes(op, AnchorKind::Scan))
     if (size.role == "independent")
       return !ShapedType::isDynamic(size.size) && size.size < target.leastTasks;

@@ -82,10 +82,16 @@ LogicalResult CopyOp::verify() {
   if (static_cast<int64_t>(dims.size()) != tile.getRank() ||
       !llvm::is_sorted(dims) ||
       std::adjacent_find(dims.begin(), dims.end()) != dims.end() ||
-      dims.front() < 0 || dims.back() != rank - 1)
-    return emitOpError("expects increasing dims of the source that end with "
-                       "its last, one for each dim of ")
+      dims.front() < 0 || dims.back() >= rank)
+    return emitOpError("expects increasing dims of the source, one for each "
+                       "dim of ")
            << tile << ", got [" << dims << "]";
+  if (getByLanes() && tile.getRank() != 1)
+    return emitOpError("expects a row to be copied by lanes, got ") << tile;
+  if (!getByLanes() && dims.back() != rank - 1)
+    return emitOpError("expects dims of the source that end with its last, got "
+                       "[")
+           << dims << "]";
   return success();
 }
 

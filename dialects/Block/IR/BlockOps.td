@@ -92,11 +92,14 @@ def Block_CopyOp : Block_Op<"copy", [AttrSizedOperandSegments]> {
     outside of `sizes` of the buffer is zero in the slot. `sizes` has one entry
     per dim of the buffer: a constant, or a dynamic marker that stands for the
     next of `dynamicSizes`.
+
+    With `by_lanes` the lanes of the producer's warp load and store the elements:
+    for short rows that lie along any dim, with any stride.
   }];
   let arguments = (ins AnyMemRef:$source, Variadic<Index>:$indices,
                        Variadic<Index>:$dynamicSizes, Block_RingType:$ring,
                        I32:$step, I64Attr:$tile, DenseI64ArrayAttr:$dims,
-                       DenseI64ArrayAttr:$sizes);
+                       DenseI64ArrayAttr:$sizes, UnitAttr:$by_lanes);
   let assemblyFormat = [{
     $source `[` $indices `]` `to` $ring `[` $step `]` `tile` $tile `dims` $dims
     `sizes` $sizes `(` $dynamicSizes `)` attr-dict `:` type($source) `to` type($ring)
@@ -127,8 +130,8 @@ def Block_ReleaseOp : Block_Op<"release"> {
 def Block_SpecializeOp : Block_Op<"specialize", [NoTerminator, SingleBlock, NoRegionArguments]> {
   let summary = "Warps that copy beside warps that compute";
   let description = [{
-    The producer is one thread of additional warps; the consumers are the warps
-    that vectors are distributed over. Both start together; what follows runs
+    The producer is one thread of additional warps, or one warp of them where
+    lanes copy; the consumers are the warps that vectors are distributed over. Both start together; what follows runs
     when a warp's part is done.
   }];
   let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumers);

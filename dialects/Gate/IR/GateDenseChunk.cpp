@@ -74,6 +74,8 @@ public:
         key(other.key), value(other.value) {}
 
   Values build(ValueRange parallel, OpFoldResult offset, Value state);
+  Values buildState(ValueRange parallel, OpFoldResult offset,
+                    ValueRange summary);
 
 private:
   /// What decay makes of a chunk.
@@ -92,6 +94,9 @@ private:
   Value constantGate(ValueRange parallel);
   Parts undecayed();
   Parts constantDecay(Value gate);
+  Value power(TensorBuilder &s, Value gate, Value tokens);
+  Value constantFactors(Value gate, bool isThrough);
+  Value constantTotal(Value gate);
   Values dataDecay(Value gates, Value state);
   Parts checkedScalar(Value gates, Value first, Value last);
   Parts checkedVector(Value gates, Value first, Value last);
@@ -182,10 +187,11 @@ private:
                        return s.mul(args[0], args[1]);
                      });
   }
-  Value exponential(Value log) {
-    return b.elementwise(
-        {log}, b.empty(b.sizes(log), wide()),
-        [](TensorBuilder &s, ValueRange args) { return s.exp(args[0]); });
+  Value exponential(Value log, bool isApproximate = false) {
+    return b.elementwise({log}, b.empty(b.sizes(log), wide()),
+                         [&](TensorBuilder &s, ValueRange args) {
+                           return s.exp(args[0], isApproximate);
+                         });
   }
   /// Sum over rows r with condition(i, r) of gates[r, ...], for every row i.
   Value sumRows(Value gates,
@@ -342,19 +348,50 @@ DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
   return parts;
 }
 
-/// Sums of a constant are products, rounded once.
-DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
+/// exp of a log-gate times a number of tokens: rounded once, unlike a sum.
+Value DenseChunkBuilder::power(TensorBuilder &s, Value gate, Value tokens) {
+  Value narrow = arith::IndexCastOp::create(s.builder, s.loc,
+                                            s.builder.getI32Type(), tokens);
+  Value number = arith::SIToFPOp::create(s.builder, s.loc, wide(), narrow);
+  return s.exp(s.mul(number, gate), isRounded());
+}
+
+/// [C]: the decay through row i, or after row i to the end of the chunk.
+Value DenseChunkBuilder::constantFactors(Value gate, bool isThrough) {
   Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
-  // exp of the gate times a number of tokens.
-  auto power = [&](TensorBuilder &s, Value tokens) -> Value {
-    Value narrow = arith::IndexCastOp::create(s.builder, s.loc,
-                                              s.builder.getI32Type(), tokens);
-    Value number = arith::SIToFPOp::create(s.builder, s.loc, wide(), narrow);
-    return s.exp(s.mul(number, gate), isRounded());
-  };
-  auto minus = [](TensorBuilder &s, Value x, Value y) -> Value {
-    return arith::SubIOp::create(s.builder, s.loc, x, y);
-  };
+  bool countsDown = op.getReverse() == isThrough;
+  return b.generic(
+      {}, b.empty({size}, wide()), {map(1, {0})}, 1,
+      [&](TensorBuilder &s, ValueRange) {
+        Value tokens = row(s, 0);
+        // Rows of the padding come after all of a chunk.
+        if (countsDown)
+          tokens = arith::MaxSIOp::create(
+              s.builder, s.loc,
+              arith::SubIOp::create(s.builder, s.loc, count, tokens),
+              s.index(1));
+        int64_t more = (isThrough ? 1 : 0) - (countsDown ? 1 : 0);
+        if (more != 0)
+          tokens =
+              arith::AddIOp::create(s.builder, s.loc, tokens, s.index(more));
+        return power(s, gate, tokens);
+      });
+}
+
+/// [1]: the log-gates of a chunk.
+Value DenseChunkBuilder::constantTotal(Value gate) {
+  Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
+  return b.generic(
+      {}, b.empty({b.builder.getIndexAttr(1)}, wide()), {map(1, {0})}, 1,
+      [&](TensorBuilder &s, ValueRange) {
+        Value narrow = arith::IndexCastOp::create(
+            s.builder, s.loc, s.builder.getI32Type(), count);
+        return s.mul(arith::SIToFPOp::create(s.builder, s.loc, wide(), narrow),
+                     gate);
+      });
+}
+
+DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
   bool reverse = op.getReverse();
   Parts parts;
   Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
@@ -362,31 +399,16 @@ DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
       {raw}, b.empty({size, size}, wide()),
       [&](TensorBuilder &s, ValueRange args) {
         Value i = row(s, 0), j = row(s, 1);
-        Value factor = power(s, reverse ? minus(s, j, i) : minus(s, i, j));
-        return choose(s, isBefore(s, j, i, true), s.mul(args[0], factor),
-                      s.number(wide(), 0));
+        if (reverse)
+          std::swap(i, j);
+        Value factor =
+            power(s, gate, arith::SubIOp::create(s.builder, s.loc, i, j));
+        return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
+                      s.mul(args[0], factor), s.number(wide(), 0));
       });
-  // Tokens through row i, and after row j.
-  auto decays = [&](bool isThrough) {
-    return b.generic(
-        {}, b.empty({size}, wide()), {map(1, {0})}, 1,
-        [&](TensorBuilder &s, ValueRange) {
-          Value i = row(s, 0);
-          // Rows of the padding come after all of a chunk.
-          Value rest = arith::MaxSIOp::create(s.builder, s.loc,
-                                              minus(s, count, i), s.index(1));
-          if (isThrough)
-            return power(s, reverse ? rest
-                                    : arith::AddIOp::create(s.builder, s.loc, i,
-                                                            s.index(1)));
-          return power(s, reverse ? i : minus(s, rest, s.index(1)));
-        });
-  };
-  parts.queries = narrowed(scaled(query, decays(true), 0));
-  parts.keys = narrowed(scaled(key, decays(false), 0));
-  parts.total = b.generic(
-      {}, b.empty({b.builder.getIndexAttr(1)}, wide()), {map(1, {0})}, 1,
-      [&](TensorBuilder &s, ValueRange) { return power(s, count); });
+  parts.queries = narrowed(scaled(query, constantFactors(gate, true), 0));
+  parts.keys = narrowed(scaled(key, constantFactors(gate, false), 0));
+  parts.total = exponential(constantTotal(gate));
   return parts;
 }
 
@@ -664,6 +686,46 @@ Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
   return finish(gate ? constantDecay(gate) : undecayed(), state);
 }
 
+/// E' = exp(total) E + (k exp(sums after each row))^T v: factors of at most 1.
+Values DenseChunkBuilder::buildState(ValueRange parallel, OpFoldResult offset,
+                                     ValueRange summary) {
+  key = tile(op.getKey(), parallel, offset);
+  value = tile(op.getValue(), parallel, offset);
+  Value total, factors;
+  if (op.getDecay()) {
+    Value gates = logGates(parallel, offset);
+    factors = exponential(
+        sumRows(gates, [&](TensorBuilder &s, Value i,
+                           Value r) { return isBefore(s, i, r, false); }),
+        isRounded());
+    total = sumAll(gates, [](TensorBuilder &s, Value) -> Value {
+      return arith::ConstantOp::create(s.builder, s.loc,
+                                       s.builder.getBoolAttr(true));
+    });
+  } else if (Value gate = constantGate(parallel)) {
+    factors = constantFactors(gate, false);
+    total = constantTotal(gate);
+  }
+  Value keyRows = key, state = summary[0];
+  Values next;
+  if (total) {
+    bool isVector = cast<RankedTensorType>(factors.getType()).getRank() == 2;
+    keyRows = narrowed(
+        b.generic({key, factors}, b.empty(b.sizes(key), wide()),
+                  {map(2, {0, 1}), isVector ? map(2, {0, 1}) : map(2, {0}),
+                   map(2, {0, 1})},
+                  2, [&](TensorBuilder &s, ValueRange args) {
+                    return s.mul(s.convert(args[0], wide()), args[1]);
+                  }));
+    state = scaledState(state, exponential(total));
+    next.push_back(sumOf(summary[1], total));
+  }
+  next.insert(next.begin(),
+              b.contract(keyRows, value, state,
+                         {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2));
+  return next;
+}
+
 bool LinearScanOp::hasDenseChunk() {
   return getArithmeticType().isF32() && getPreferredChunk() > 1;
 }
@@ -673,6 +735,15 @@ Values LinearScanOp::buildDenseChunk(OpBuilder &builder, Location loc,
                                      OpFoldResult size, ValueRange states) {
   return DenseChunkBuilder(*this, builder, loc, size)
       .build(parallel, offset, states[0]);
+}
+
+Values LinearScanOp::buildDenseChunkState(OpBuilder &builder, Location loc,
+                                          ValueRange parallel,
+                                          OpFoldResult offset,
+                                          OpFoldResult size,
+                                          ValueRange summary) {
+  return DenseChunkBuilder(*this, builder, loc, size)
+      .buildState(parallel, offset, summary);
 }
 
 FailureOr<Values> LinearScanOp::buildPieces(OpBuilder &builder,

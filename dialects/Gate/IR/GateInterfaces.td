@@ -143,6 +143,16 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
          "::mlir::ValueRange":$inputs, "::mlir::ValueRange":$summary), [{}],
     [{ llvm_unreachable("the op's states cannot be combined"); }]>,
     InterfaceMethod<[{
+      The same for machines that multiply whole tiles, of an op that has the
+      dense form: from the tokens [offset, offset + size) of one independent
+      index, in the order of memory.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "buildDenseChunkState",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "::mlir::ValueRange":$parallel, "::mlir::OpFoldResult":$offset,
+         "::mlir::OpFoldResult":$size, "::mlir::ValueRange":$summary), [{}],
+    [{ llvm_unreachable("the op's states cannot be combined"); }]>,
+    InterfaceMethod<[{
       Builds the states after a run of tokens from those before it, which it
       may overwrite, and the run's summary.
     }],

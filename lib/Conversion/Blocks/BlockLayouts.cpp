@@ -276,6 +276,9 @@ bool BlockLayouts::isMadeOfPositions(Value value) {
   if (isa<vector::CreateMaskOp, vector::ConstantMaskOp, vector::StepOp>(op) ||
       matchPattern(op, m_Constant()))
     return true;
+  // A row in shared memory is a load for each thread.
+  if (isReadable(value) && cast<VectorType>(value.getType()).getRank() == 1)
+    return true;
   bool isCheap =
       isa<vector::BroadcastOp, vector::TransposeOp, vector::ShapeCastOp>(op) ||
       (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1 &&

@@ -43,8 +43,8 @@ public:
   /// Whether a value is a tile in shared memory, or little work on such: made
   /// where it is used, in the layout that is asked for.
   static bool isReadable(mlir::Value value);
-  /// Whether a value is a few integer ops and choices on positions and scalars:
-  /// making it anew costs less than taking it to another layout.
+  /// Whether a value is little work on positions, scalars and rows in shared
+  /// memory: making it anew costs less than taking it to another layout.
   static bool isMadeOfPositions(mlir::Value value);
   /// Lanes along memory, for a value whose users do not care.
   LinearLayout ofMemory(llvm::ArrayRef<int64_t> shape) const {

@@ -677,8 +677,9 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     OpBuilder b(kernel);
     kernel->setAttr("gate.threads",
                     b.getI64IntegerAttr(distributor.getThreads()));
-    // Sums of products want all registers; other kernels many blocks.
-    if (product)
+    // Sums of products want all registers, and what moves registers between
+    // warps must know how many there are; other kernels want many blocks.
+    if (product || hasRing)
       kernel->setAttr("gate.one_block", b.getUnitAttr());
     kernel->setAttr("gate.shared_bytes",
                     b.getI64IntegerAttr(distributor.getSharedBytes()));

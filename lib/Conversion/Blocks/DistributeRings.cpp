@@ -58,6 +58,10 @@ LogicalResult Distributor::makeRing(block::RingOp op) {
     tileOffsets.push_back(slotBytes);
     slotBytes += llvm::alignTo(bytesOf(cast<VectorType>(type)), tileAlignment);
   }
+  kernel.walk([&](block::CopyOp copy) {
+    if (copy.getByLanes())
+      laneTiles.insert(copy.getTile());
+  });
   // One thread makes the barriers, and all wait for it.
   Type i32 = b.getI32Type();
   Value zero = arith::ConstantIntOp::create(b, loc, 0, 32);
@@ -69,8 +73,11 @@ LogicalResult Distributor::makeRing(block::RingOp op) {
   b.setInsertionPoint(choice.thenYield());
   auto loop = scf::ForOp::create(b, loc, zero, makeLater(stages, i32), one);
   b.setInsertionPointToStart(loop.getBody());
+  // The thread that starts copies arrives once, and for each tile of lanes.
+  Value arrivals =
+      arith::ConstantIntOp::create(b, loc, 1 + laneTiles.size(), 32);
   NVVM::MBarrierInitOp::create(b, loc, barrierOf(loop.getInductionVar(), true),
-                               one, Value());
+                               arrivals, Value());
   NVVM::MBarrierInitOp::create(b, loc, barrierOf(loop.getInductionVar(), false),
                                warps, Value());
   b.setInsertionPointAfter(loop);
@@ -120,13 +127,95 @@ LogicalResult Distributor::acquire(block::AcquireOp op) {
   NVVM::MBarrierTryWaitParityOp::create(b, loc, barrierOf(op.getStep(), false),
                                         parity, ticks);
   int64_t bytes = 0;
-  for (Type type : ring.getTiles())
-    bytes += bytesOf(cast<VectorType>(type));
-  Value expected = arith::ConstantIntOp::create(b, loc, bytes, 32);
-  NVVM::MBarrierArriveExpectTxOp::create(
-      b, loc, Type(), barrierOf(op.getStep(), true), expected,
-      NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA),
-      b.getBoolAttr(false), Value());
+  for (auto [number, type] : llvm::enumerate(ring.getTiles()))
+    if (!laneTiles.contains(number))
+      bytes += bytesOf(cast<VectorType>(type));
+  byOneLane([&] {
+    Value expected = arith::ConstantIntOp::create(b, loc, bytes, 32);
+    NVVM::MBarrierArriveExpectTxOp::create(
+        b, loc, Type(), barrierOf(op.getStep(), true), expected,
+        NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA),
+        b.getBoolAttr(false), Value());
+  });
+  op.erase();
+  return success();
+}
+
+void Distributor::byOneLane(function_ref<void()> body) {
+  if (laneTiles.empty()) {
+    body();
+    return;
+  }
+  Value isFirst =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, laneId(),
+                            arith::ConstantIndexOp::create(b, loc, 0));
+  auto choice = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
+  b.setInsertionPoint(choice.thenYield());
+  body();
+  b.setInsertionPointAfter(choice);
+}
+
+/// Element by element, a lane every so many; then one of them says so.
+LogicalResult Distributor::copyByLanes(block::CopyOp op) {
+  auto tile = cast<VectorType>(ring.getTiles()[op.getTile()]);
+  Type element = tile.getElementType();
+  int64_t dim = op.getDims().front(), count = tile.getNumElements();
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  Value start = arith::AddIOp::create(
+      b, loc, slotStart(op.getStep()),
+      arith::ConstantIndexOp::create(b, loc, tileOffsets[op.getTile()]));
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
+  Value size;
+  if (ShapedType::isDynamic(op.getSizes()[dim]))
+    size = op.getDynamicSizes()[llvm::count(
+        op.getSizes().take_front(dim), ShapedType::kDynamic)];
+  else
+    size = arith::ConstantIndexOp::create(b, loc, op.getSizes()[dim]);
+  for (int64_t done = 0; done < count; done += LinearLayout::lanes) {
+    Value own = arith::AddIOp::create(
+        b, loc, laneId(), arith::ConstantIndexOp::create(b, loc, done));
+    Values indices(op.getIndices());
+    indices[dim] = arith::AddIOp::create(b, loc, indices[dim], own);
+    Value isInside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                           indices[dim], size);
+    auto read = scf::IfOp::create(
+        b, loc, isInside,
+        [&](OpBuilder &inner, Location where) {
+          Value value = memref::LoadOp::create(inner, where, op.getSource(),
+                                               indices);
+          scf::YieldOp::create(inner, where, value);
+        },
+        [&](OpBuilder &inner, Location where) {
+          scf::YieldOp::create(inner, where, zero);
+        });
+    auto store = [&] {
+      Value place = arith::AddIOp::create(
+          b, loc, start,
+          arith::MulIOp::create(b, loc, own,
+                                arith::ConstantIndexOp::create(b, loc, bytes)));
+      LLVM::StoreOp::create(b, loc, read.getResult(0),
+                            sharedAddress(place, b.getI8Type()),
+                            static_cast<unsigned>(bytes));
+    };
+    if (done + LinearLayout::lanes <= count) {
+      store();
+      continue;
+    }
+    Value isOwn =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, own,
+                              arith::ConstantIndexOp::create(b, loc, count));
+    auto choice = scf::IfOp::create(b, loc, isOwn, /*withElseRegion=*/false);
+    b.setInsertionPoint(choice.thenYield());
+    store();
+    b.setInsertionPointAfter(choice);
+  }
+  NVVM::SyncWarpOp::create(b, loc,
+                           arith::ConstantIntOp::create(b, loc, -1, 32));
+  byOneLane([&] {
+    NVVM::MBarrierArriveOp::create(
+        b, loc, b.getI64Type(), barrierOf(op.getStep(), true), Value(),
+        NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA));
+  });
   op.erase();
   return success();
 }
@@ -213,6 +302,8 @@ int64_t Distributor::addTensorMap(block::CopyOp op, int64_t span) {
 }
 
 LogicalResult Distributor::copy(block::CopyOp op) {
+  if (op.getByLanes())
+    return copyByLanes(op);
   auto tile = cast<VectorType>(ring.getTiles()[op.getTile()]);
   TileShape shape = sharedShape(tile);
   for (Value size : op.getDynamicSizes())
@@ -227,7 +318,7 @@ LogicalResult Distributor::copy(block::CopyOp op) {
   auto cluster = LLVM::LLVMPointerType::get(b.getContext(), 7);
   Type i32 = b.getI32Type();
   int64_t elements = shape.span * 8 / tile.getElementTypeBitWidth();
-  for (int64_t done = 0; done < tile.getShape().back(); done += elements) {
+  auto startCopy = [&](int64_t done) {
     auto number = [&](int64_t n) -> Value {
       return arith::ConstantIndexOp::create(b, loc, n);
     };
@@ -246,7 +337,11 @@ LogicalResult Distributor::copy(block::CopyOp op) {
         b, loc, to, map, coordinates, barrierOf(op.getStep(), true),
         ValueRange(), Value(), Value(), NVVM::TMALoadMode::TILE,
         /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
-  }
+  };
+  byOneLane([&] {
+    for (int64_t done = 0; done < tile.getShape().back(); done += elements)
+      startCopy(done);
+  });
   op.erase();
   return success();
 }
@@ -399,9 +494,11 @@ LogicalResult Distributor::specialize(block::SpecializeOp op) {
   // The copying side first: it makes the tensor maps.
   b.setInsertionPoint(choice.elseYield());
   setRegisters(producerRegisters, NVVM::SetMaxRegisterAction::decrease);
-  Value first = arith::ConstantIntOp::create(b, loc, threads, 32);
+  // One thread starts copies; a warp where lanes copy, too.
+  Value end = arith::ConstantIntOp::create(
+      b, loc, threads + (laneTiles.empty() ? 1 : LinearLayout::lanes), 32);
   Value copies =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, thread, first);
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, thread, end);
   auto alone = scf::IfOp::create(b, loc, copies, /*withElseRegion=*/false);
   auto moveInto = [&](Block *from, Operation *before) {
     SmallVector<Operation *> ops =

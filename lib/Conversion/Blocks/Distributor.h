@@ -216,6 +216,9 @@ private:
   mlir::LogicalResult specialize(block::SpecializeOp op);
   mlir::LogicalResult acquire(block::AcquireOp op);
   mlir::LogicalResult copy(block::CopyOp op);
+  mlir::LogicalResult copyByLanes(block::CopyOp op);
+  /// What `body` builds runs in one thread of the producer.
+  void byOneLane(llvm::function_ref<void()> body);
   mlir::LogicalResult take(block::TakeOp op);
   mlir::LogicalResult release(block::ReleaseOp op);
   mlir::LogicalResult wait(block::WaitOp op);
@@ -249,6 +252,8 @@ private:
   /// begin, and the number of stages.
   block::RingType ring;
   llvm::SmallVector<int64_t> tileOffsets;
+  /// Tiles that the lanes of the producer's warp copy.
+  llvm::SmallDenseSet<int64_t> laneTiles;
   int64_t slotBytes = 0;
   llvm::SmallVector<mlir::arith::ConstantOp> slotsStart, barriersStart, stages;
   /// Memory of single warps: where that of all begins, and bytes of one.

@@ -37,6 +37,8 @@ static constexpr int64_t leastBytes = 8192;
 /// Limits of a tensor map (PTX ISA, section 5.5): dims, elements of a box along
 /// one dim, and what strides are multiples of, in bytes.
 static constexpr int64_t mostDims = 5, mostBox = 256, strideUnit = 16;
+/// Elements of a row that lanes copy one by one.
+static constexpr int64_t mostByLanes = 256;
 /// What a swizzle repeats after, in bytes.
 static constexpr int64_t swizzlePeriod = 1024;
 
@@ -53,6 +55,8 @@ struct TileRead {
   SmallVector<int64_t> dims;
   /// For each dim of the root, where it ends; null: with the buffer.
   SmallVector<OpFoldResult> sizes;
+  /// Too short or too far apart for a tensor map.
+  bool byLanes = false;
 };
 
 /// One kernel.
@@ -67,7 +71,8 @@ private:
   void choose();
   void split();
   void buildProducer(Value blocks, Value ring);
-  void buildConsumers(Block *body, Value blocks, Value ring);
+  void buildConsumers(llvm::iterator_range<Block::iterator> work, Value blocks,
+                      Value ring);
 
   func::FuncOp kernel;
   int64_t stages;
@@ -178,6 +183,27 @@ static OpFoldResult endOf(ArrayRef<OpFoldResult> offsets, OpFoldResult size,
   return OpFoldResult();
 }
 
+/// Whether a tensor map can describe a read: rows along the last dim, in the
+/// order of memory.
+static bool fitsTensorMap(TileRead &read) {
+  auto type = cast<VectorType>(read.op.getType());
+  auto root = cast<MemRefType>(read.root.getType());
+  if (read.dims.back() != root.getRank() - 1)
+    return false;
+  int64_t elementBytes = type.getElementTypeBitWidth() / 8;
+  Divisibility known = divisibilityOf(read.root);
+  for (int64_t dim = 0; dim + 1 < root.getRank(); ++dim)
+    if (known.strides[dim] * elementBytes % strideUnit != 0)
+      return false;
+  int64_t width = type.getShape().back() * elementBytes;
+  int64_t rows = type.getNumElements() / type.getShape().back();
+  int64_t span = std::min<int64_t>(width, 128);
+  return width >= strideUnit &&
+         (width <= span || rows * span % swizzlePeriod == 0) &&
+         llvm::all_of(type.getShape().drop_back(),
+                      [](int64_t size) { return size <= mostBox; });
+}
+
 std::optional<TileRead> Stager::describe(vector::TransferReadOp op) {
   auto type = cast<VectorType>(op.getType());
   Type element = type.getElementType();
@@ -244,24 +270,12 @@ std::optional<TileRead> Stager::describe(vector::TransferReadOp op) {
   read.terms = terms;
   read.dims = dims;
   read.sizes.resize(root.getRank());
-  // Rows along the last dim, in the order of memory.
   if (!llvm::is_sorted(dims) || dims.empty() ||
-      std::adjacent_find(dims.begin(), dims.end()) != dims.end() ||
-      dims.back() != root.getRank() - 1)
+      std::adjacent_find(dims.begin(), dims.end()) != dims.end())
     return std::nullopt;
-  int64_t elementBytes = element.getIntOrFloatBitWidth() / 8;
-  Divisibility known = divisibilityOf(memref);
-  for (int64_t dim = 0; dim + 1 < root.getRank(); ++dim)
-    if (known.strides[dim] * elementBytes % strideUnit != 0)
-      return std::nullopt;
-  int64_t width = type.getShape().back() * elementBytes;
-  int64_t rows = type.getNumElements() / type.getShape().back();
-  int64_t span = std::min<int64_t>(width, 128);
-  if (width < strideUnit ||
-      (width > span && rows * span % swizzlePeriod != 0) ||
-      llvm::any_of(
-          type.getShape().drop_back(),
-          [](int64_t size) { return size > mostBox; }))
+  read.byLanes = !fitsTensorMap(read);
+  if (read.byLanes &&
+      (type.getRank() != 1 || type.getNumElements() > mostByLanes))
     return std::nullopt;
   for (auto [position, dim] : llvm::enumerate(dims)) {
     if (op.isDimInBounds(position))
@@ -309,7 +323,12 @@ void Stager::choose() {
       return;
     most = bytes;
     loop = candidate;
-    reads = std::move(found);
+    // Copies that one thread only starts come first.
+    reads.clear();
+    for (bool byLanes : {false, true})
+      for (TileRead &read : found)
+        if (read.byLanes == byLanes)
+          reads.push_back(read);
     chain = std::move(around);
   });
 }
@@ -388,7 +407,8 @@ void Stager::buildProducer(Value blocks, Value ring) {
       }
     }
     block::CopyOp::create(b, read.op.getLoc(), read.root, indices, dynamicSizes,
-                          ring, count, number, read.dims, sizes);
+                          ring, count, number, read.dims, sizes,
+                          read.byLanes);
   }
   Value one = arith::ConstantIntOp::create(b, loc, 1, 32);
   Value next = arith::AddIOp::create(b, loc, count, one);
@@ -399,7 +419,8 @@ void Stager::buildProducer(Value blocks, Value ring) {
   }
 }
 
-void Stager::buildConsumers(Block *body, Value blocks, Value ring) {
+void Stager::buildConsumers(llvm::iterator_range<Block::iterator> work,
+                            Value blocks, Value ring) {
   Location loc = loop.getLoc();
   Type i32 = b.getI32Type();
   IRRewriter rewriter(b);
@@ -408,8 +429,9 @@ void Stager::buildConsumers(Block *body, Value blocks, Value ring) {
   Value stride = NVVM::GridDimXOp::create(b, loc, i32);
   auto tiles = scf::ForOp::create(b, loc, first, blocks, stride, step);
   Block *inside = tiles.getBody();
-  inside->getOperations().splice(inside->begin(), body->getOperations(),
-                                 body->begin(), std::prev(body->end()));
+  inside->getOperations().splice(inside->begin(),
+                                 work.begin()->getBlock()->getOperations(),
+                                 work.begin(), work.end());
   kernel.walk([&](NVVM::BlockIdXOp id) {
     if (inside->findAncestorOpInBlock(*id.getOperation()))
       id.getResult().replaceAllUsesWith(tiles.getInductionVar());
@@ -489,23 +511,13 @@ void Stager::split() {
   Value ring = block::RingOp::create(
       b, loc, block::RingType::get(b.getContext(), stages, tiles));
   auto split = block::SpecializeOp::create(b, loc);
-  // What computes moves to the consumers.
-  Block *consumers = b.createBlock(&split.getConsumers());
-  consumers->getOperations().splice(consumers->begin(), body->getOperations(),
-                                    std::next(Block::iterator(split)),
-                                    std::prev(body->end()));
   b.setInsertionPointToStart(b.createBlock(&split.getProducer()));
   buildProducer(blocks, ring);
-  // The loop over tiles goes around everything; a stand-in ends the block.
-  b.setInsertionPointToEnd(consumers);
-  Operation *end = arith::ConstantIntOp::create(b, loc, 0, 1);
-  Block *work = consumers;
-  auto *fresh = new Block;
-  split.getConsumers().push_front(fresh);
-  b.setInsertionPointToStart(fresh);
-  buildConsumers(work, blocks, ring);
-  end->erase();
-  work->erase();
+  // What computes moves to the consumers, into a loop over tiles.
+  b.setInsertionPointToStart(b.createBlock(&split.getConsumers()));
+  buildConsumers(llvm::make_range(std::next(Block::iterator(split)),
+                                  Block::iterator(body->getTerminator())),
+                 blocks, ring);
 }
 
 /// Whether a kernel multiplies f32: in many instructions, which want all warps

@@ -79,7 +79,7 @@ func.func @element(%x: memref<8x8xf16>, %ring: !block.ring<2 x (vector<8x8xf32>)
 // -----
 
 func.func @missing_dim(%x: memref<8x8xf32>, %ring: !block.ring<2 x (vector<8x8xf32>)>, %n: i32, %i: index) {
-  // expected-error@+1 {{'block.copy' op expects increasing dims of the source that end with its last, one for each dim of 'vector<8x8xf32>', got [1]}}
+  // expected-error@+1 {{'block.copy' op expects increasing dims of the source, one for each dim of 'vector<8x8xf32>', got [1]}}
   block.copy %x[%i, %i] to %ring[%n] tile 0 dims [1] sizes [8, 8]() : memref<8x8xf32> to !block.ring<2 x (vector<8x8xf32>)>
   return
 }
@@ -87,7 +87,7 @@ func.func @missing_dim(%x: memref<8x8xf32>, %ring: !block.ring<2 x (vector<8x8xf
 // -----
 
 func.func @falling_dims(%x: memref<8x8xf32>, %ring: !block.ring<2 x (vector<8x8xf32>)>, %n: i32, %i: index) {
-  // expected-error@+1 {{'block.copy' op expects increasing dims of the source that end with its last, one for each dim of 'vector<8x8xf32>', got [1, 0]}}
+  // expected-error@+1 {{'block.copy' op expects increasing dims of the source, one for each dim of 'vector<8x8xf32>', got [1, 0]}}
   block.copy %x[%i, %i] to %ring[%n] tile 0 dims [1, 0] sizes [8, 8]() : memref<8x8xf32> to !block.ring<2 x (vector<8x8xf32>)>
   return
 }
@@ -95,7 +95,7 @@ func.func @falling_dims(%x: memref<8x8xf32>, %ring: !block.ring<2 x (vector<8x8x
 // -----
 
 func.func @same_dims(%x: memref<8x8xf32>, %ring: !block.ring<2 x (vector<8x8xf32>)>, %n: i32, %i: index) {
-  // expected-error@+1 {{'block.copy' op expects increasing dims of the source that end with its last, one for each dim of 'vector<8x8xf32>', got [1, 1]}}
+  // expected-error@+1 {{'block.copy' op expects increasing dims of the source, one for each dim of 'vector<8x8xf32>', got [1, 1]}}
   block.copy %x[%i, %i] to %ring[%n] tile 0 dims [1, 1] sizes [8, 8]() : memref<8x8xf32> to !block.ring<2 x (vector<8x8xf32>)>
   return
 }
@@ -103,7 +103,7 @@ func.func @same_dims(%x: memref<8x8xf32>, %ring: !block.ring<2 x (vector<8x8xf32
 // -----
 
 func.func @other_last_dim(%x: memref<8x8x8xf32>, %ring: !block.ring<2 x (vector<8x8xf32>)>, %n: i32, %i: index) {
-  // expected-error@+1 {{'block.copy' op expects increasing dims of the source that end with its last, one for each dim of 'vector<8x8xf32>', got [0, 1]}}
+  // expected-error@+1 {{'block.copy' op expects dims of the source that end with its last, got [0, 1]}}
   block.copy %x[%i, %i, %i] to %ring[%n] tile 0 dims [0, 1] sizes [8, 8, 8]() : memref<8x8x8xf32> to !block.ring<2 x (vector<8x8xf32>)>
   return
 }
@@ -111,7 +111,7 @@ func.func @other_last_dim(%x: memref<8x8x8xf32>, %ring: !block.ring<2 x (vector<
 // -----
 
 func.func @negative_dim(%x: memref<8x8xf32>, %ring: !block.ring<2 x (vector<8x8xf32>)>, %n: i32, %i: index) {
-  // expected-error@+1 {{'block.copy' op expects increasing dims of the source that end with its last, one for each dim of 'vector<8x8xf32>', got [-1, 1]}}
+  // expected-error@+1 {{'block.copy' op expects increasing dims of the source, one for each dim of 'vector<8x8xf32>', got [-1, 1]}}
   block.copy %x[%i, %i] to %ring[%n] tile 0 dims [-1, 1] sizes [8, 8]() : memref<8x8xf32> to !block.ring<2 x (vector<8x8xf32>)>
   return
 }
@@ -201,5 +201,14 @@ func.func @other_result(%v: vector<64x8xf32>) {
 func.func @pending(%v: vector<64x8xf32>) {
   // expected-error@+1 {{'block.wait' op expects to wait for all products where it makes a value readable, got 1 pending}}
   %r = block.wait 1, %v : vector<64x8xf32> -> vector<64x8xf32>
+  return
+}
+
+// -----
+
+func.func @lanes(%x: memref<8x8xf32>, %i: index, %n: i32) {
+  %ring = block.ring : !block.ring<2 x (vector<8x8xf32>)>
+  // expected-error@+1 {{'block.copy' op expects a row to be copied by lanes, got 'vector<8x8xf32>'}}
+  block.copy %x[%i, %i] to %ring[%n] tile 0 dims [0, 1] sizes [8, 8]() {by_lanes} : memref<8x8xf32> to !block.ring<2 x (vector<8x8xf32>)>
   return
 }
