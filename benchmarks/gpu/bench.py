@@ -24,6 +24,7 @@ from programs import (
     SCAN_KINDS,
     SCAN_SHAPES,
     SHORT_SCAN,
+    WIDE_SCAN,
     shape_name,
 )
 from table import HEAD, Figures, Result, ceilings_line, lines, write_json
@@ -39,6 +40,7 @@ NAMES = [
     *(f"matmul-{n}" for n in PRODUCT_SIZES),
     *(f"{kind}-{shape_name(s)}" for kind in SCAN_KINDS for s in SCAN_SHAPES),
     f"gla-{shape_name(SHORT_SCAN)}",
+    f"gla_f32-{shape_name(WIDE_SCAN)}",
     *(f"attention-{shape_name(s)}" for s in ATTENTION_SHAPES),
 ]
 PEERS = [
@@ -47,7 +49,6 @@ PEERS = [
     "cublas",
     "addmm+silu",
     "fla",
-    "fla-bf16",
     "sdpa-cudnn",
     "sdpa-flash",
 ]

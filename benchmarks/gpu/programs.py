@@ -23,6 +23,8 @@ SCAN_SHAPES = (
 )
 SHORT_SCAN = (1, 256, 16, 128)
 SCAN_KINDS = ("gla", "simple_gla", "retention")
+#: Gates of gated linear attention in f32, as some models keep them.
+WIDE_SCAN = (4, 4096, 64, 128)
 ATTENTION_SHAPES = ((4, 4096, 16, 128), (1, 16384, 16, 128))
 PRODUCT_SIZES = (4096, 8192)
 NORM_ROWS, NORM_WIDTH = 32768, 2048
@@ -85,11 +87,15 @@ def retention_decays(heads: int) -> list[float]:
 
 
 def scan_text(kind: str, heads: int, width: int) -> str:
-    """A scan over bf16 from a state of zeros; gates in f32."""
+    """A scan over bf16 from a state of zeros.
+
+    Gates of a vector are bf16, too, but for "gla_f32"; those of a token are f32.
+    """
     tokens = f"tensor<?x?x{heads}x{width}xbf16>"
     state = f"tensor<?x{heads}x{width}x{width}xf32>"
     gates = {
-        "gla": f"tensor<?x?x{heads}x{width}xf32>",
+        "gla": tokens,
+        "gla_f32": f"tensor<?x?x{heads}x{width}xf32>",
         "simple_gla": f"tensor<?x?x{heads}xf32>",
         "retention": None,
     }[kind]
@@ -98,12 +104,16 @@ def scan_text(kind: str, heads: int, width: int) -> str:
         for name in ("q", "k", "v")
     ]
     types = [tokens] * 3
-    decay, constants = "", ""
+    decay, constants, widened = "", "", ""
     if gates:
         dims = ", ".join(['"B"', '"T"', *['""'] * (gates.count("x") - 2)])
         arguments.append(f'%g: {gates} {{gate.name = "g", gate.dims = [{dims}]}}')
-        types.append(gates)
         decay = " decay(%g)"
+        if gates.endswith("bf16>"):
+            wide = gates.replace("bf16", "f32")
+            widened = f"  %wide = arith.extf %g : {gates} to {wide}\n"
+            gates, decay = wide, " decay(%wide)"
+        types.append(gates)
     else:
         values = ", ".join(f"{value:.17e}" for value in retention_decays(heads))
         constants = f", decay_constants = array<f64: {values}>"
@@ -111,7 +121,7 @@ def scan_text(kind: str, heads: int, width: int) -> str:
 func.func @scan({", ".join(arguments)})
     -> ({tokens} {{gate.name = "o", gate.dims = ["B", "T", "", ""]}})
     attributes {{gate.time = "T"}} {{
-  %o, %last = gate.linear_scan %q, %k, %v{decay}
+{widened}  %o, %last = gate.linear_scan %q, %k, %v{decay}
     {{scale = {width**-0.5:.17e} : f64{constants}}}
     : ({", ".join(types)}) -> ({tokens}, {state})
   return %o : {tokens}
@@ -151,9 +161,13 @@ def all_programs() -> list[Program]:
     ]
     # One library serves all batches and lengths of a width.
     widths = dict.fromkeys(shape[2:] for shape in (*SCAN_SHAPES, SHORT_SCAN))
-    for kind in SCAN_KINDS:
+    for kind in (*SCAN_KINDS, "gla_f32"):
         shapes = (*SCAN_SHAPES, SHORT_SCAN) if kind == "gla" else SCAN_SHAPES
+        if kind == "gla_f32":
+            shapes = (WIDE_SCAN,)
         for heads, width in widths:
+            if not any(s[2:] == (heads, width) for s in shapes):
+                continue
             rows = tuple(
                 (f"{kind}-{shape_name(s)}", (("B", s[0]), ("T", s[1])))
                 for s in shapes

@@ -1,7 +1,8 @@
 """Rows of linear scans in bf16, beside flash-linear-attention's kernels.
 
-Gates are log-sigmoids of normal numbers in f32, for all alike; `fla-bf16`
-is the same with gates in bf16, as that library's own benchmarks have them.
+Gates are log-sigmoids of normal numbers: for gated linear attention in bf16, as
+that library's own benchmarks have them, in "gla_f32" and with one gate a token in
+f32; for all alike.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
@@ -11,10 +12,17 @@ from functools import partial
 
 import torch
 from case import GATE, Case, Context, bf16, relative, unwritten
-from programs import SCAN_KINDS, SCAN_SHAPES, SHORT_SCAN, retention_decays, shape_name
+from programs import (
+    SCAN_KINDS,
+    SCAN_SHAPES,
+    SHORT_SCAN,
+    WIDE_SCAN,
+    retention_decays,
+    shape_name,
+)
 from timing import sets_for
 
-FLA, FLA_NARROW = "fla", "fla-bf16"
+FLA = "fla"
 
 
 def recurrence(q, k, v, decay, scale: float) -> torch.Tensor:
@@ -35,6 +43,7 @@ def recurrence(q, k, v, decay, scale: float) -> torch.Tensor:
 
 def peer_call(context: Context, kind: str) -> Callable | None:
     """fla's function on (q, k, v, g), or nothing."""
+    kind = kind.removesuffix("_f32")
     module = context.fla.module(f"fla.ops.{kind}")
     if module is None:
         return None
@@ -52,9 +61,11 @@ def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
 
     def inputs() -> tuple[torch.Tensor, ...]:
         q, k, v = (bf16(B, T, H, D) for _ in range(3))
-        sizes = {"gla": (B, T, H, D), "simple_gla": (B, T, H)}.get(kind)
-        g = sizes and torch.nn.functional.logsigmoid(torch.randn(*sizes, device="cuda"))
-        return q, k, v, g
+        if kind == "retention":
+            return q, k, v, None
+        sizes = (B, T, H) if kind == "simple_gla" else (B, T, H, D)
+        g = torch.nn.functional.logsigmoid(torch.randn(*sizes, device="cuda"))
+        return q, k, v, g.to(torch.bfloat16) if kind == "gla" else g
 
     bytes_each = 8 * B * T * H * D
     sets = [inputs() for _ in range(sets_for(bytes_each))]
@@ -71,7 +82,7 @@ def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
                 decay = logs.double().exp().expand(T, 2)[:, :, None]
             else:
                 decay = g[B - 1, :, heads].double().exp()
-                decay = decay if kind == "gla" else decay[:, :, None]
+                decay = decay[:, :, None] if kind == "simple_gla" else decay
             oracle.append(recurrence(*parts, decay, D**-0.5))
         return relative(value[B - 1, :, heads], oracle[0])
 
@@ -105,23 +116,19 @@ def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
 
 
 def add_peers(context: Context, case: Case, kind: str, sets: list, error) -> None:
-    wanted = [FLA] if kind == "retention" else [FLA, FLA_NARROW]
-    wanted = [name for name in wanted if context.wants(name)]
-    peer = peer_call(context, kind) if wanted else None
-    for name in wanted:
-        if peer is None:
-            case.skipped[name] = context.fla.missing
-            continue
-        own = sets
-        if name == FLA_NARROW:
-            own = [(q, k, v, g.to(torch.bfloat16)) for q, k, v, g in sets]
+    if not context.wants(FLA):
+        return
+    peer = peer_call(context, kind)
+    if peer is None:
+        case.skipped[FLA] = context.fla.missing
+        return
 
-        def run(one, peer=peer):
-            with torch.no_grad():
-                return peer(*one)
+    def run(one):
+        with torch.no_grad():
+            return peer(*one)
 
-        calls = [lambda one=one: run(one) for one in own]
-        case.add(name, calls, lambda first=calls[0]: error(first()))
+    calls = [lambda one=one: run(one) for one in sets]
+    case.add(FLA, calls, lambda: error(calls[0]()))
 
 
 ROWS = {
@@ -131,3 +138,6 @@ ROWS = {
 }
 # One call that the host bounds: look at its time without a graph.
 ROWS[f"gla-{shape_name(SHORT_SCAN)}"] = partial(scan, kind="gla", shape=SHORT_SCAN)
+ROWS[f"gla_f32-{shape_name(WIDE_SCAN)}"] = partial(
+    scan, kind="gla_f32", shape=WIDE_SCAN
+)

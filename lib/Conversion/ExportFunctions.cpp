@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace gate {
@@ -72,6 +73,49 @@ static std::pair<Value, Value> undoReshapes(OpBuilder &builder, Value value,
   return {value, buffer};
 }
 
+/// The empty tensor that a value is computed in, whichever way is taken.
+static tensor::EmptyOp destinationOf(Value value) {
+  auto result = dyn_cast<OpResult>(value);
+  if (!result)
+    return {};
+  Operation *op = result.getOwner();
+  unsigned number = result.getResultNumber();
+  if (auto empty = dyn_cast<tensor::EmptyOp>(op))
+    return empty;
+  if (auto choice = dyn_cast<scf::IfOp>(op)) {
+    tensor::EmptyOp one = destinationOf(choice.thenYield().getOperand(number));
+    return one == destinationOf(choice.elseYield().getOperand(number))
+               ? one
+               : tensor::EmptyOp();
+  }
+  if (auto loop = dyn_cast<scf::ForallOp>(op))
+    return destinationOf(loop.getTiedOpOperand(result)->get());
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return destinationOf(loop.getTiedLoopInit(result)->get());
+  if (auto styled = dyn_cast<DestinationStyleOpInterface>(op))
+    return destinationOf(styled.getTiedOpOperand(result)->get());
+  return {};
+}
+
+/// Where each way of a choice computes a result in the same empty tensor, that
+/// is `target`: upstream looks for it through other ops only.
+static void computeIn(OpBuilder &builder, Value value, Value target) {
+  auto choice = value.getDefiningOp<scf::IfOp>();
+  tensor::EmptyOp empty = choice ? destinationOf(value) : tensor::EmptyOp();
+  if (!empty || empty.getType() != value.getType() ||
+      !llvm::all_of(empty->getUsers(), [&](Operation *user) {
+        return choice->isProperAncestor(user);
+      }))
+    return;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(empty);
+  auto room = bufferization::ToTensorOp::create(
+      builder, value.getLoc(), empty.getType(), target, /*restrict=*/true,
+      /*writable=*/true);
+  empty.replaceAllUsesWith(room.getResult());
+  empty.erase();
+}
+
 static LogicalResult exportFunction(func::FuncOp function) {
   FailureOr<FunctionSignature> signature = computeSignature(function);
   if (failed(signature))
@@ -121,6 +165,8 @@ static LogicalResult exportFunction(func::FuncOp function) {
       builder.setInsertionPointToStart(&entry);
       std::tie(value, target) = undoReshapes(builder, value, target);
     }
+    if (tensor.tied < 0)
+      computeIn(builder, value, target);
     bufferization::MaterializeInDestinationOp::create(
         builder, loc, /*result=*/Type(), value, target, /*restrict=*/true,
         /*writable=*/true);

@@ -66,7 +66,7 @@ void gate::buildTilePipeline(OpPassManager &manager,
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   addSimplify(manager);
   if (options.kernels)
-    manager.addNestedPass<func::FuncOp>(createSplitWidths({16384, 1, 64}));
+    manager.addNestedPass<func::FuncOp>(createSplitWidths());
   SelectSchedulesOptions schedules;
   schedules.target = options.kernels ? "gpu" : "cpu";
   schedules.file = options.schedule;

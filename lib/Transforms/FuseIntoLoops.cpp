@@ -38,18 +38,21 @@ static bool isPlain(linalg::GenericOp op) {
          });
 }
 
-/// The one slice inside a parallel loop that reads a result; other users may
-/// ask for its sizes.
-static tensor::ExtractSliceOp onlySlice(linalg::GenericOp op) {
-  tensor::ExtractSliceOp found;
+/// The slices inside parallel loops that read a result, one in each loop; other
+/// users may ask for its sizes. Nothing where someone reads more. Loops that
+/// run after one another compute it again: that costs less than memory for it.
+static SmallVector<tensor::ExtractSliceOp> onlySlices(linalg::GenericOp op) {
+  SmallVector<tensor::ExtractSliceOp> found;
+  llvm::SmallPtrSet<Operation *, 4> loops;
   for (Operation *user : op->getUsers()) {
     if (isa<tensor::DimOp>(user))
       continue;
     auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
-    if (found || !slice || !slice->getParentOfType<scf::ForallOp>() ||
-        op->getParentOfType<scf::ForallOp>())
+    auto loop = user->getParentOfType<scf::ForallOp>();
+    if (!slice || !loop || op->getParentOfType<scf::ForallOp>() ||
+        !loops.insert(loop).second)
       return {};
-    found = slice;
+    found.push_back(slice);
   }
   return found;
 }
@@ -83,6 +86,10 @@ static void fuse(RewriterBase &rewriter, linalg::GenericOp op,
   rewriter.cloneRegionBefore(op.getRegion(), fused.getRegion(),
                              fused.getRegion().end());
   rewriter.replaceOp(slice, fused.getResult(0));
+}
+
+/// Erases an op of which sizes only are asked.
+static void erase(RewriterBase &rewriter, linalg::GenericOp op) {
   for (OpOperand &use : llvm::make_early_inc_range(op->getUses()))
     if (auto dim = dyn_cast<tensor::DimOp>(use.getOwner()))
       rewriter.modifyOpInPlace(
@@ -97,10 +104,15 @@ struct FuseIntoLoops : gate::impl::FuseIntoLoopsBase<FuseIntoLoops> {
     getOperation().walk([&](linalg::GenericOp op) { ops.push_back(op); });
     IRRewriter rewriter(&getContext());
     // Users before what they read: chains move one by one.
-    for (linalg::GenericOp op : llvm::reverse(ops))
-      if (isPlain(op))
-        if (tensor::ExtractSliceOp slice = onlySlice(op))
-          fuse(rewriter, op, slice);
+    for (linalg::GenericOp op : llvm::reverse(ops)) {
+      if (!isPlain(op))
+        continue;
+      SmallVector<tensor::ExtractSliceOp> slices = onlySlices(op);
+      for (tensor::ExtractSliceOp slice : slices)
+        fuse(rewriter, op, slice);
+      if (!slices.empty())
+        erase(rewriter, op);
+    }
   }
 };
 } // namespace

@@ -33,8 +33,9 @@ enum class Need {
   /// A scan whose states combine, and whose independent work is known to be
   /// less than the machine's leastTasks.
   ScarceWork,
-  /// The same, of which fewer independent indices are known (of a batch element,
-  /// mostly) than a quarter of leastTasks.
+  /// A scan with the dense form whose states combine, of which fewer
+  /// independent indices are known (of a batch element, mostly) than a quarter
+  /// of leastTasks.
   ScarcePerSequence,
   /// What the op reads first is in a type of 16 bits.
   SixteenBit
@@ -201,7 +202,10 @@ static bool fits(Need need, Operation *op, const TargetDescription &target) {
   if (!scan.canCombineStates())
     return false;
   if (need == Need::ScarcePerSequence) {
-    // A batch that is known counts, too. Ops that dynamic sizes need are dropped.
+    if (!scan.hasDenseChunk())
+      return false;
+    // A batch that is known counts, too. Ops that dynamic sizes need are
+    // dropped.
     Block scratch;
     OpBuilder builder(op->getContext());
     builder.setInsertionPointToEnd(&scratch);

@@ -39,21 +39,14 @@ struct SplitWidths : gate::impl::SplitWidthsBase<SplitWidths> {
     RankedTensorType output = op.getResultTileType(0, 1);
     RankedTensorType state = op.getResultTileType(outputs, 1);
     int64_t width = output.getShape().back();
-    // What one index holds, and how many there are in each batch element.
-    int64_t elements = 1, indices = 1;
+    int64_t elements = 1, pieces = 1;
     for (int64_t size : state.getShape())
       elements *= padded(size);
-    OpBuilder builder(op);
-    for (OpFoldResult size : op.getParallelSizes(builder, op.getLoc()))
-      indices *= getConstantIntValue(size).value_or(1);
-    int64_t pieces = 1;
     while (elements / pieces > stateElements && width % (2 * pieces) == 0)
-      pieces *= 2;
-    while (indices * pieces < fewIndices && width % (2 * pieces) == 0 &&
-           width / (2 * pieces) >= leastWidth)
       pieces *= 2;
     if (pieces == 1)
       return;
+    OpBuilder builder(op);
     FailureOr<SmallVector<Value>> results = op.buildPieces(builder, pieces);
     if (failed(results))
       return;

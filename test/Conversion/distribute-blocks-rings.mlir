@@ -48,7 +48,7 @@
 // The first of the other threads copies: it waits for the phase before, says how
 // many bytes come, and starts a copy for each tile, its innermost place first.
 // CHECK:         } else {
-// CHECK:           %[[COPIES:.*]] = arith.cmpi eq, %[[THREAD]], %
+// CHECK:           %[[COPIES:.*]] = arith.cmpi ult, %[[THREAD]], %c129_i32
 // CHECK-NEXT:      scf.if %[[COPIES]] {
 // CHECK-NEXT:        scf.for %[[STEP:.*]] =
 // CHECK:               %[[PARITY:.*]] = arith.xori
@@ -117,6 +117,59 @@ func.func @row(%x: memref<64x64xbf16>, %y: memref<64xbf16>, %n: i32, %place: ind
     %row = vector.extract %tile[%place] : vector<64xbf16> from vector<64x64xbf16>
     vector.transfer_write %row, %y[%c0] {in_bounds = [true]} : vector<64xbf16>, memref<64xbf16>
     block.release %ring[%n] : !block.ring<2 x (vector<64x64xbf16>)>
+  }
+  return
+}
+
+// -----
+
+// A row that no tensor map describes: a warp copies, one of its lanes starts the
+// copies beside it and says how many bytes those are, and the slot is full when
+// both have arrived. What lies past the end is 0.
+// CHECK-LABEL: func.func @row(
+// CHECK-SAME:    gate.tensor_maps = [{base = 0 : i64,
+// CHECK-NOT:     swizzle = {{.*}}swizzle =
+// CHECK-DAG:     %[[TWO:.*]] = arith.constant 2 : i32
+// CHECK:         nvvm.mbarrier.init %{{.*}}, %[[TWO]]
+// CHECK:         } else {
+// CHECK:           arith.cmpi ult, %{{.*}}, %c{{[0-9]+}}_i32
+// CHECK:             nvvm.mbarrier.try_wait.parity
+// CHECK:             scf.if
+// CHECK:               nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c8192_i32
+// CHECK:             scf.if
+// CHECK:               nvvm.cp.async.bulk.tensor
+// CHECK:             %[[INSIDE:.*]] = arith.cmpi slt, %[[ROW:.*]], %{{.*}} : index
+// CHECK:             %[[VALUE:.*]] = scf.if %[[INSIDE]] -> (f32) {
+// CHECK:               memref.load %{{.*}}[%[[ROW]], %{{.*}}]
+// CHECK:             } else {
+// CHECK-NEXT:          scf.yield %{{.*}} : f32
+// CHECK:             llvm.store %[[VALUE]]
+// CHECK:             memref.load
+// CHECK:             nvvm.bar.warp.sync
+// CHECK:             scf.if
+// CHECK:               nvvm.mbarrier.arrive %
+func.func @row(%a: memref<?x64xbf16>, %g: memref<?x3xf32>, %c: memref<64x64xf32>, %rows: index, %row: index, %n: i32, %count: i32) attributes {gate.kernel} {
+  %ring = block.ring : !block.ring<2 x (vector<64x64xbf16>, vector<64xf32>)>
+  %one = arith.constant 1 : i32
+  %c0 = arith.constant 0 : index
+  %none = arith.constant dense<0.0> : vector<64x64xf32>
+  block.specialize producer {
+    scf.for %i = %n to %count step %one : i32 {
+      block.acquire %ring[%i] : !block.ring<2 x (vector<64x64xbf16>, vector<64xf32>)>
+      block.copy %a[%row, %c0] to %ring[%i] tile 0 dims [0, 1] sizes [-9223372036854775808, 64](%rows) : memref<?x64xbf16> to !block.ring<2 x (vector<64x64xbf16>, vector<64xf32>)>
+      block.copy %g[%row, %c0] to %ring[%i] tile 1 dims [0] sizes [-9223372036854775808, 3](%rows) {by_lanes} : memref<?x3xf32> to !block.ring<2 x (vector<64x64xbf16>, vector<64xf32>)>
+    }
+  } consumers {
+    %sum = scf.for %i = %n to %count step %one iter_args(%acc = %none) -> (vector<64x64xf32>) : i32 {
+      %x, %y = block.take %ring[%i] : !block.ring<2 x (vector<64x64xbf16>, vector<64xf32>)> -> vector<64x64xbf16>, vector<64xf32>
+      %w = arith.extf %x : vector<64x64xbf16> to vector<64x64xf32>
+      %z = vector.broadcast %y : vector<64xf32> to vector<64x64xf32>
+      %p = arith.mulf %w, %z : vector<64x64xf32>
+      %s = arith.addf %acc, %p : vector<64x64xf32>
+      block.release %ring[%i] : !block.ring<2 x (vector<64x64xbf16>, vector<64xf32>)>
+      scf.yield %s : vector<64x64xf32>
+    }
+    vector.transfer_write %sum, %c[%c0, %c0] {in_bounds = [true, true]} : vector<64x64xf32>, memref<64x64xf32>
   }
   return
 }

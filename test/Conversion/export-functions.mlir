@@ -26,6 +26,27 @@ func.func @forward(%x: tensor<?x?x8xf32> {gate.name = "x", gate.dims = ["B", "T"
   return %y, %h : tensor<?x?x8xf32>, tensor<?x8xf32>
 }
 
+// Two ways to compute a result in one empty tensor compute it in the caller's.
+// CHECK-LABEL: func.func @gate_function_ways(
+// CHECK-SAME:    %[[X:[^:]*]]: memref<4xf32>, %[[C:[^:]*]]: memref<i1>, %[[Y:[^:]*]]: memref<4xf32>)
+// CHECK-NOT:     tensor.empty
+// CHECK:         %[[ROOM:.*]] = bufferization.to_tensor %[[Y]] restrict writable : memref<4xf32>
+// CHECK:         scf.if
+// CHECK:           linalg.exp {{.*}} outs(%[[ROOM]] :
+// CHECK:           linalg.negf {{.*}} outs(%[[ROOM]] :
+func.func @ways(%x: tensor<4xf32>, %c: tensor<i1>) -> tensor<4xf32> {
+  %is = tensor.extract %c[] : tensor<i1>
+  %room = tensor.empty() : tensor<4xf32>
+  %r = scf.if %is -> tensor<4xf32> {
+    %a = linalg.exp ins(%x : tensor<4xf32>) outs(%room : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %a : tensor<4xf32>
+  } else {
+    %a = linalg.negf ins(%x : tensor<4xf32>) outs(%room : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %a : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
 // An argument as a result is copied, twice if need be.
 // CHECK-LABEL: func.func @gate_function_through(
 // CHECK-SAME:    %[[X:.*]]: memref<4xf32>, %[[Y:.*]]: memref<4xf32>, %[[Z:.*]]: memref<4xf32>)

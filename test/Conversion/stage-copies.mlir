@@ -276,3 +276,37 @@ func.func @wide_product(%a: memref<64x512xf32>, %b: memref<64x512xf32>, %c: memr
   vector.transfer_write %sum, %c[%c0, %c0] {in_bounds = [true, true]} : vector<64x64xf32>, memref<64x64xf32>
   return
 }
+
+// -----
+
+// A row with a stride of 12 bytes is copied by lanes, after the rest.
+// CHECK-LABEL: func.func @row(
+// CHECK-SAME:    %[[A:[^:]*]]: memref<?x64xbf16>, %[[G:[^:]*]]: memref<?x3xf32>, %[[C:[^:]*]]: memref<64x64xf32>, %[[N:[^:]*]]: index,
+// CHECK:         block.ring : <3 x{{ ?}}(vector<64x64xbf16>, vector<64xf32>)>
+// CHECK:           block.copy %[[A]][%{{.*}}, %{{.*}}] to {{.*}} tile 0 dims [0, 1] sizes [-9223372036854775808, 64](%[[N]]) : memref
+// CHECK:           block.copy %[[G]][%{{.*}}, %{{.*}}] to {{.*}} tile 1 dims [0] sizes [-9223372036854775808, 3](%[[N]]) {by_lanes} : memref
+// CHECK:         } consumers {
+// CHECK:           block.take
+// CHECK-NOT:       vector.transfer_read
+func.func @row(%a: memref<?x64xbf16>, %g: memref<?x3xf32>, %c: memref<64x64xf32>, %n: index) attributes {gate.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %zero = arith.constant 0.0 : bf16
+  %wide = arith.constant 0.0 : f32
+  %none = arith.constant dense<0.0> : vector<64x64xf32>
+  %sum = scf.for %i = %c0 to %n step %c64 iter_args(%acc = %none) -> (vector<64x64xf32>) {
+    %size = affine.min affine_map<(d0, d1) -> (64, d0 - d1)>(%n, %i)
+    %gates = memref.subview %g[%i, %c1] [%size, 1] [1, 1] : memref<?x3xf32> to memref<?xf32, strided<[3], offset: ?>>
+    %y = vector.transfer_read %gates[%c0], %wide : memref<?xf32, strided<[3], offset: ?>>, vector<64xf32>
+    %rows = memref.subview %a[%i, 0] [%size, 64] [1, 1] : memref<?x64xbf16> to memref<?x64xbf16, strided<[64, 1], offset: ?>>
+    %x = vector.transfer_read %rows[%c0, %c0], %zero {in_bounds = [false, true]} : memref<?x64xbf16, strided<[64, 1], offset: ?>>, vector<64x64xbf16>
+    %w = arith.extf %x : vector<64x64xbf16> to vector<64x64xf32>
+    %z = vector.broadcast %y : vector<64xf32> to vector<64x64xf32>
+    %p = arith.mulf %w, %z : vector<64x64xf32>
+    %s = arith.addf %acc, %p : vector<64x64xf32>
+    scf.yield %s : vector<64x64xf32>
+  }
+  vector.transfer_write %sum, %c[%c0, %c0] {in_bounds = [true, true]} : vector<64x64xf32>, memref<64x64xf32>
+  return
+}

@@ -145,3 +145,41 @@ func.func @stays(%x: tensor<8x8xf32>, %row: tensor<8xf32>, %room: tensor<8x8xf32
   }
   return %r, %returned, %sliced : tensor<8x8xf32>, tensor<8x8xf32>, tensor<1x8xf32>
 }
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// Ways of which one is taken, or loops after one another: in each of them.
+// CHECK-LABEL: func.func @two_loops(
+// CHECK-NOT:     linalg.generic
+// CHECK:         scf.forall
+// CHECK:           linalg.generic
+// CHECK:         scf.forall
+// CHECK:           linalg.generic
+func.func @two_loops(%c: i1, %x: tensor<4x8xf32>, %room: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %a = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%x : tensor<4x8xf32>) outs(%room : tensor<4x8xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %w = math.exp %v : f32
+    linalg.yield %w : f32
+  } -> tensor<4x8xf32>
+  %r = scf.if %c -> tensor<4x8xf32> {
+    %y = scf.forall (%i) in (4) shared_outs(%out = %room) -> tensor<4x8xf32> {
+      %s = tensor.extract_slice %a[%i, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<8xf32>
+      scf.forall.in_parallel {
+        tensor.parallel_insert_slice %s into %out[%i, 0] [1, 8] [1, 1] : tensor<8xf32> into tensor<4x8xf32>
+      }
+    }
+    scf.yield %y : tensor<4x8xf32>
+  } else {
+    %y = scf.forall (%i) in (2) shared_outs(%out = %room) -> tensor<4x8xf32> {
+      %s = tensor.extract_slice %a[%i, 0] [2, 8] [1, 1] : tensor<4x8xf32> to tensor<2x8xf32>
+      scf.forall.in_parallel {
+        tensor.parallel_insert_slice %s into %out[%i, 0] [2, 8] [1, 1] : tensor<2x8xf32> into tensor<4x8xf32>
+      }
+    }
+    scf.yield %y : tensor<4x8xf32>
+  }
+  return %r : tensor<4x8xf32>
+}

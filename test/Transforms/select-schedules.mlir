@@ -44,7 +44,7 @@ func.func @scarce(%q: tensor<1x?x1x16xf32>) -> tensor<1x?x1x16xf32> {
 
 // Where another stage tiles, nothing is selected.
 // GPU-LABEL: func.func @scan(
-// GPU:         gate.linear_scan {{.*}} {gate.schedule = #gate.schedule<{chunk = 64, few_tokens = 6, form = "dense", segment = 0}>}
+// GPU:         gate.linear_scan {{.*}} {gate.schedule = #gate.schedule<when "time" lt 1024 {chunk = 64, few_tokens = 6, form = "dense", segment = 0}, when "time" lt 4096 {chunk = 64, few_tokens = 6, form = "dense", segment = 512}, {chunk = 64, few_tokens = 6, form = "dense", segment = 2048}>}
 // GPU-LABEL: func.func @others(
 // GPU:         linalg.matmul ins
 // GPU:         linalg.exp ins

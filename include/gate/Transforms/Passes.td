@@ -150,10 +150,10 @@ def FuseIntoLoops : Pass<"gate-fuse-into-loops", "::mlir::func::FuncOp"> {
   let summary = "Compute elementwise ops inside the loop that reads them";
   let description = [{
     An elementwise op (all maps the identity, positions and destination not
-    read) outside of parallel loops that only one slice in such a loop reads moves
-    there, onto slices of its inputs: the gates of a scan that are widened or
-    activated first need no memory of their own. Other users may ask for its
-    sizes, which are those of its inputs.
+    read) outside of parallel loops that only slices in such loops read, one in
+    each, moves there, onto slices of its inputs: the gates of a scan that are
+    widened or activated first need no memory of their own. Other users may ask
+    for its sizes, which are those of its inputs.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect"];
@@ -280,17 +280,13 @@ def SplitWidths : Pass<"gate-split-widths", "::mlir::func::FuncOp"> {
   let summary = "Scans in pieces of their width";
   let description = [{
     An op of the chunk interface whose states are neither given nor read becomes
-    one on more independent indices, each with a part of the width: where the
-    state of one index is too large for a thread block, and where there are few
-    indices. Each piece computes the same numbers in the same order.
+    one on more independent indices, each with a part of the width, where the
+    state of one index is too large for a thread block. Each piece computes the
+    same numbers in the same order.
   }];
   let options = [
     Option<"stateElements", "state-elements", "int64_t", "16384",
-           "Elements of the state of one index at most, padded">,
-    Option<"fewIndices", "few-indices", "int64_t", "32",
-           "Indices in a batch element that need no splitting">,
-    Option<"leastWidth", "least-width", "int64_t", "64",
-           "Width of a piece that is made for more indices, at least">];
+           "Elements of the state of one index at most, padded">];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 

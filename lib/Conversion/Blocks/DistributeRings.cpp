@@ -167,8 +167,8 @@ LogicalResult Distributor::copyByLanes(block::CopyOp op) {
   Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
   Value size;
   if (ShapedType::isDynamic(op.getSizes()[dim]))
-    size = op.getDynamicSizes()[llvm::count(
-        op.getSizes().take_front(dim), ShapedType::kDynamic)];
+    size = op.getDynamicSizes()[llvm::count(op.getSizes().take_front(dim),
+                                            ShapedType::kDynamic)];
   else
     size = arith::ConstantIndexOp::create(b, loc, op.getSizes()[dim]);
   for (int64_t done = 0; done < count; done += LinearLayout::lanes) {
@@ -181,8 +181,8 @@ LogicalResult Distributor::copyByLanes(block::CopyOp op) {
     auto read = scf::IfOp::create(
         b, loc, isInside,
         [&](OpBuilder &inner, Location where) {
-          Value value = memref::LoadOp::create(inner, where, op.getSource(),
-                                               indices);
+          Value value =
+              memref::LoadOp::create(inner, where, op.getSource(), indices);
           scf::YieldOp::create(inner, where, value);
         },
         [&](OpBuilder &inner, Location where) {

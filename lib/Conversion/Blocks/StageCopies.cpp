@@ -407,8 +407,7 @@ void Stager::buildProducer(Value blocks, Value ring) {
       }
     }
     block::CopyOp::create(b, read.op.getLoc(), read.root, indices, dynamicSizes,
-                          ring, count, number, read.dims, sizes,
-                          read.byLanes);
+                          ring, count, number, read.dims, sizes, read.byLanes);
   }
   Value one = arith::ConstantIntOp::create(b, loc, 1, 32);
   Value next = arith::AddIOp::create(b, loc, count, one);
