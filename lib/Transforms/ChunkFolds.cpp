@@ -57,9 +57,10 @@ private:
   Value buildConsumer(TensorBuilder &b, Value rowsTile, Value room,
                       ArrayRef<OpFoldResult> offsets,
                       ArrayRef<OpFoldResult> sizes, ArrayRef<int64_t> drop);
-  /// Folds over the chunks that begin in [from, to), which end at `end`.
+  Value orderOf(TensorBuilder &b, ValueRange indices, OpFoldResult count);
+  /// Folds over the chunks that begin in [from, to).
   Values buildLoop(TensorBuilder &b, const FoldTile &tile, OpFoldResult from,
-                   OpFoldResult to, OpFoldResult end, bool isWhole,
+                   OpFoldResult to, const FoldRange &range, bool isWhole,
                    ValueRange rowTiles, Values states);
 
   FoldOpInterface op;
@@ -89,7 +90,7 @@ static OpFoldResult sizeAt(TensorBuilder &b, int64_t most, OpFoldResult whole,
 
 Values FoldChunker::buildLoop(TensorBuilder &b, const FoldTile &tile,
                               OpFoldResult from, OpFoldResult to,
-                              OpFoldResult end, bool isWhole,
+                              const FoldRange &range, bool isWhole,
                               ValueRange rowTiles, Values states) {
   std::optional<int64_t> first = getConstantIntValue(from),
                          past = getConstantIntValue(to);
@@ -101,8 +102,12 @@ Values FoldChunker::buildLoop(TensorBuilder &b, const FoldTile &tile,
       [&](OpBuilder &inner, Location loc, Value iv, ValueRange carried) {
         TensorBuilder s(inner, loc);
         FoldChunk tokens{iv, inner.getIndexAttr(chunk), chunk, isWhole};
-        if (!isWhole)
-          tokens.size = sizeAt(s, chunk, end, iv);
+        tokens.kept = tokens.size;
+        if (!isWhole) {
+          tokens.kept = sizeAt(s, chunk, range.end, iv);
+          tokens.size =
+              isDense ? sizeAt(s, chunk, range.readEnd, iv) : tokens.kept;
+        }
         scf::YieldOp::create(
             inner, loc,
             op.buildFold(inner, loc, tile, tokens, rowTiles, carried));
@@ -141,7 +146,7 @@ Values FoldChunker::buildStates(TensorBuilder &b, const FoldTile &tile) {
   parts.push_back({range.wholeBegin, range.wholeEnd, true});
   parts.push_back({tailBegin, range.end, false});
   for (const Part &part : parts)
-    states = buildLoop(b, tile, part.from, part.to, range.end, part.isWhole,
+    states = buildLoop(b, tile, part.from, part.to, range, part.isWhole,
                        rowTiles, states);
   return states;
 }
@@ -246,6 +251,25 @@ Value FoldChunker::buildRows(TensorBuilder &b, const FoldTile &tile,
   return op.buildRows(b.builder, b.loc, tile, states, tensor);
 }
 
+/// The tile of rows that the last of `indices` stands for, of `count`. Kernels
+/// take tiles in turns, at equal distances; where later rows fold over more
+/// tokens, every other independent index goes from the last tile to the first,
+/// so that neither runs of long tiles nor of short ones fall to one of them.
+Value FoldChunker::orderOf(TensorBuilder &b, ValueRange indices,
+                           OpFoldResult count) {
+  Value index = indices.back();
+  if (!isDense || indices.size() == 1)
+    return index;
+  Value one = b.index(1);
+  Value isOdd = arith::CmpIOp::create(
+      b.builder, b.loc, arith::CmpIPredicate::eq,
+      arith::AndIOp::create(b.builder, b.loc, indices.drop_back().back(), one),
+      one);
+  Value last = arith::SubIOp::create(b.builder, b.loc, asValue(b, count), one);
+  Value other = arith::SubIOp::create(b.builder, b.loc, last, index);
+  return arith::SelectOp::create(b.builder, b.loc, isOdd, other, index);
+}
+
 Value FoldChunker::rewrite(TensorBuilder &b, Value result) {
   OpBuilder &builder = b.builder;
   Sizes space = op.getParallelSizes(builder, b.loc);
@@ -263,7 +287,8 @@ Value FoldChunker::rewrite(TensorBuilder &b, Value result) {
         tile.rows = rows;
         tile.isDense = isDense;
         tile.offset = affine::makeComposedFoldedAffineApply(
-            inner, loc, d0 * rows, {OpFoldResult(indices.back())});
+            inner, loc, d0 * rows,
+            {OpFoldResult(orderOf(s, indices, space.back()))});
         std::optional<int64_t> all = getConstantIntValue(count);
         tile.size = rows == 1 || (all && *all % rows == 0)
                         ? OpFoldResult(inner.getIndexAttr(rows))

@@ -124,14 +124,14 @@ static constexpr Row table[] = {
      {{nullptr, Comparison::lt, 0, {{"tile_elements", 16384}}}}},
 
     // Two groups of four warps with 64 rows each: at widths of 128 a thread
-    // holds 64 sums of values, 32 scores and the queries.
+    // holds 64 sums of values, 64 scores and the queries.
     {"gpu",
      AnchorKind::Fold,
      Need::SixteenBit,
      {{nullptr,
        Comparison::lt,
        0,
-       {{"rows", 128}, {"chunk", 64}, {"form", 0, "dense"}}}}},
+       {{"rows", 128}, {"chunk", 128}, {"form", 0, "dense"}}}}},
 
     // Fragments of tf32 are three times as large and all in registers.
     {"gpu",
@@ -149,23 +149,16 @@ static constexpr Row table[] = {
      Need::ScarcePerSequence,
      {{"time",
        Comparison::lt,
-       1024,
+       2048,
        {{"chunk", preferred},
         {"segment", 0},
-        {"few_tokens", 6},
-        {"form", 0, "dense"}}},
-      {"time",
-       Comparison::lt,
-       4096,
-       {{"chunk", preferred},
-        {"segment", 512},
         {"few_tokens", 6},
         {"form", 0, "dense"}}},
       {nullptr,
        Comparison::lt,
        0,
        {{"chunk", preferred},
-        {"segment", 2048},
+        {"segment", 1024},
         {"few_tokens", 6},
         {"form", 0, "dense"}}}}},
 

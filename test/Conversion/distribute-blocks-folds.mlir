@@ -11,7 +11,7 @@
 // CHECK-SAME:    gate.threads = 256
 // CHECK:         scf.for
 // CHECK-NOT:       llvm.load {{.*}} !llvm.ptr<3>
-// CHECK:           "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{[^}]*}}}, {${{[0-9]+}}, ${{[0-9]+}}, ${{[0-9]+}}, ${{[0-9]+}}}, {{.*}}, 1, 1, 1, 0;"
+// CHECK:           "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {{[^}]*}}}, {${{[0-9]+}}, ${{[0-9]+}}, ${{[0-9]+}}, ${{[0-9]+}}}, {{.*}}, 1, 1, 1, 0;"
 // CHECK-NOT:       llvm.load {{.*}} !llvm.ptr<3>
 // CHECK-COUNT-4:   nvvm.shfl.sync bfly
 // CHECK-NOT:       llvm.load {{.*}} !llvm.ptr<3>

@@ -45,7 +45,7 @@
 // UNFIT: p.mlir:2:8: error: unfit.json: entry 1: unknown choice 'chunk' for product; expects one of form, panel, rows, depth
 // DENSE: scan.mlir:2:15: error: dense.json: entry 1: expects form of a scan to be "rows" for target 'cpu', got "dense", which is for GPUs
 // OWN: own.mlir:2:15: error: expects form of a scan to be "rows" for target 'cpu', got "dense", which is for GPUs
-// GPU: gate.schedule = #gate.schedule<{{.*}}{chunk = 32, few_tokens = 6, form = "dense", segment = 2048}>
+// GPU: gate.schedule = #gate.schedule<{{.*}}{chunk = 32, few_tokens = 6, form = "dense", segment = 1024}>
 // UNUSED: error: unused.json: entry 1: matches no op; the ops that can be scheduled follow
 // UNUSED: p.mlir:2:8: note: linalg.matmul (product) with rows known at the call, columns 64, depth 64
 

@@ -44,7 +44,7 @@ func.func @scarce(%q: tensor<1x?x1x16xf32>) -> tensor<1x?x1x16xf32> {
 
 // Where another stage tiles, nothing is selected.
 // GPU-LABEL: func.func @scan(
-// GPU:         gate.linear_scan {{.*}} {gate.schedule = #gate.schedule<when "time" lt 1024 {chunk = 64, few_tokens = 6, form = "dense", segment = 0}, when "time" lt 4096 {chunk = 64, few_tokens = 6, form = "dense", segment = 512}, {chunk = 64, few_tokens = 6, form = "dense", segment = 2048}>}
+// GPU:         gate.linear_scan {{.*}} {gate.schedule = #gate.schedule<when "time" lt 2048 {chunk = 64, few_tokens = 6, form = "dense", segment = 0}, {chunk = 64, few_tokens = 6, form = "dense", segment = 1024}>}
 // GPU-LABEL: func.func @others(
 // GPU:         linalg.matmul ins
 // GPU:         linalg.exp ins
@@ -92,7 +92,7 @@ func.func @others(%a: tensor<64x64xf32>, %b: tensor<4x64x64xf32>, %n: index) -> 
 // GPU:           gate.attention
 // GPU-SAME:        gate.schedule = #gate.schedule<{chunk = 16, form = "dense", rows = 64}>
 // GPU:           gate.attention
-// GPU-SAME:        gate.schedule = #gate.schedule<{chunk = 64, form = "dense", rows = 128}>
+// GPU-SAME:        gate.schedule = #gate.schedule<{chunk = 128, form = "dense", rows = 128}>
 func.func @fold(%q: tensor<?x?x4x64xf32>, %h: tensor<?x?x4x64xf16>) -> (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf16>) {
   %o = gate.attention %q, %q, %q {causal} : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>) -> tensor<?x?x4x64xf32>
   %p = gate.attention %h, %h, %h {causal} : (tensor<?x?x4x64xf16>, tensor<?x?x4x64xf16>, tensor<?x?x4x64xf16>) -> tensor<?x?x4x64xf16>

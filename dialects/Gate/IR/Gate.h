@@ -85,6 +85,8 @@ struct FoldChunk {
   int64_t tokens;
   /// Every row of the tile folds over every token, and the chunk is full.
   bool isWhole;
+  /// No row folds over tokens from this one of the chunk on.
+  mlir::OpFoldResult kept;
 };
 
 /// The tokens [begin, end) of which the rows of a tile fold over some, and the
@@ -93,6 +95,9 @@ struct FoldChunk {
 /// multiples of a chunk.
 struct FoldRange {
   mlir::OpFoldResult begin, wholeBegin, wholeEnd, end;
+  /// At least `end`: a dense chunk may read tokens before it, though no row
+  /// keeps them.
+  mlir::OpFoldResult readEnd;
 };
 
 /// Attaches TilingInterface and ReifyRankedShapedTypeOpInterface to the ops.

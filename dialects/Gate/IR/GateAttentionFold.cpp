@@ -172,10 +172,15 @@ FoldRange AttentionFold::range(int64_t chunk) {
   };
   Value count = countKeys(), zero = b.index(0), one = b.index(1);
   FoldRange range;
+  // What is past the length of a batch element may be anything.
+  auto endReadsAt = [&](OpFoldResult end) {
+    range.end = end;
+    range.readEnd = op.getLengths() ? end : getAsOpFoldResult(count);
+  };
   if (!op.getCausal() && !op.getWindow()) {
     range.begin = range.wholeBegin = builder.getIndexAttr(0);
     range.wholeEnd = getAsOpFoldResult(roundDown(count));
-    range.end = getAsOpFoldResult(count);
+    endReadsAt(getAsOpFoldResult(count));
     return range;
   }
   Value first = firstPosition(count);
@@ -200,7 +205,7 @@ FoldRange AttentionFold::range(int64_t chunk) {
   if (!op.getWindow())
     range.wholeBegin = builder.getIndexAttr(0);
   range.wholeEnd = getAsOpFoldResult(roundDown(notNegative(wholeUpper)));
-  range.end = getAsOpFoldResult(notNegative(upper));
+  endReadsAt(getAsOpFoldResult(notNegative(upper)));
   return range;
 }
 
@@ -209,7 +214,7 @@ FoldRange AttentionFold::range(int64_t chunk) {
 Value AttentionFold::isKept(TensorBuilder &s, const FoldChunk &chunk,
                             Value first) {
   Value key = indexOf(s, 1);
-  Value kept = compare(s, arith::CmpIPredicate::slt, key, asValue(chunk.size));
+  Value kept = compare(s, arith::CmpIPredicate::slt, key, asValue(chunk.kept));
   if (!op.getCausal() && !op.getWindow())
     return kept;
   Value own = arith::AddIOp::create(s.builder, s.loc, indexOf(s, 0), first);
@@ -421,9 +426,14 @@ Values AttentionFold::fold(const FoldChunk &chunk, Value query,
                             {b.map(3, {0, 2}), keyMap, b.map(3, {0, 1})}, 2);
   maps.push_back(pair);
   double scale = op.getScoreScale() * unit();
+  // Without a bias the scale can wait: it joins the subtraction of the maximum.
+  bool isLate = inLogTwo() && !op.getLogGate() && scale > 0;
+  auto scaled = [&](TensorBuilder &s, Value score) {
+    return s.mul(score, s.number(wide, scale));
+  };
   scores =
       b.generic(inputs, scores, maps, 2, [&](TensorBuilder &s, ValueRange x) {
-        Value score = s.mul(x.back(), s.number(wide, scale));
+        Value score = isLate ? x.back() : scaled(s, x.back());
         if (op.getLogGate())
           score = s.add(score, x[0]);
         if (chunk.isWhole)
@@ -434,6 +444,10 @@ Values AttentionFold::fold(const FoldChunk &chunk, Value query,
   Value largest = b.generic(
       {scores}, b.filled({rows}, wide, lowestMaximum), {pair, row}, 1,
       [&](TensorBuilder &s, ValueRange x) { return maximum(s, x[0], x[1]); });
+  if (isLate)
+    largest = b.elementwise(
+        {largest}, b.empty({rows}, wide),
+        [&](TensorBuilder &s, ValueRange x) { return scaled(s, x[0]); });
   Value factor = b.elementwise({next[0], largest}, b.empty({rows}, wide),
                                [&](TensorBuilder &s, ValueRange x) {
                                  return exponential(
@@ -443,10 +457,14 @@ Values AttentionFold::fold(const FoldChunk &chunk, Value query,
       b.elementwise({largest}, next[0], [&](TensorBuilder &s, ValueRange x) {
         return maximum(s, x[1], x[0]);
       });
-  Value weights = b.generic({next[0]}, scores, {row, pair}, 2,
-                            [&](TensorBuilder &s, ValueRange x) {
-                              return exponential(s, s.sub(x[1], x[0]));
-                            });
+  Value weights = b.generic(
+      {next[0]}, scores, {row, pair}, 2, [&](TensorBuilder &s, ValueRange x) {
+        if (!isLate)
+          return exponential(s, s.sub(x[1], x[0]));
+        Value less = arith::NegFOp::create(s.builder, s.loc, x[0]);
+        return exponential(s, math::FmaOp::create(s.builder, s.loc, x[1],
+                                                  s.number(wide, scale), less));
+      });
   next[1] =
       b.elementwise({factor}, states[1], [](TensorBuilder &s, ValueRange x) {
         return s.mul(x[1], x[0]);

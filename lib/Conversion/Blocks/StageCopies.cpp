@@ -59,6 +59,13 @@ struct TileRead {
   bool byLanes = false;
 };
 
+/// A loop, what it reads, and the loops around it from the outermost on.
+struct StagedLoop {
+  scf::ForOp loop;
+  SmallVector<TileRead> reads;
+  SmallVector<scf::ForOp> chain;
+};
+
 /// One kernel.
 class Stager {
 public:
@@ -77,10 +84,11 @@ private:
   func::FuncOp kernel;
   int64_t stages;
   OpBuilder b;
-  /// The loop, what it reads, and the loops around it from the outermost on.
-  scf::ForOp loop;
-  SmallVector<TileRead> reads;
-  SmallVector<scf::ForOp> chain;
+  Value buildCopies(StagedLoop &staged, Value blocks, Value ring, Value count,
+                    IRMapping mapping);
+  Value buildUses(StagedLoop &staged, Value ring, Value count);
+  /// The loops that the ring is for, after one another.
+  SmallVector<StagedLoop, 2> loops;
 };
 
 } // namespace
@@ -296,18 +304,36 @@ std::optional<TileRead> Stager::describe(vector::TransferReadOp op) {
   return read;
 }
 
-/// The loop that copies most, with what it reads.
+static SmallVector<Type> tilesOf(StagedLoop &staged) {
+  return llvm::map_to_vector(
+      staged.reads, [](TileRead &read) -> Type { return read.op.getType(); });
+}
+
+/// Whether two loops that are in no other fill the same slots.
+static bool shareRing(StagedLoop &one, StagedLoop &other) {
+  if (one.chain.size() != 1 || other.chain.size() != 1 ||
+      tilesOf(one) != tilesOf(other))
+    return false;
+  return llvm::all_of(llvm::zip(one.reads, other.reads), [](auto pair) {
+    return std::get<0>(pair).byLanes == std::get<1>(pair).byLanes;
+  });
+}
+
+/// The loop that copies most, and others that can have its slots.
 void Stager::choose() {
-  int64_t most = leastBytes - 1;
+  SmallVector<StagedLoop, 2> candidates;
+  int64_t most = leastBytes - 1, best = -1;
   kernel.walk([&](scf::ForOp candidate) {
-    SmallVector<scf::ForOp> around{candidate};
+    StagedLoop staged;
+    staged.loop = candidate;
+    staged.chain = {candidate};
     Operation *parent = candidate->getParentOp();
     for (; auto outer = dyn_cast<scf::ForOp>(parent);
          parent = parent->getParentOp())
-      around.insert(around.begin(), outer);
+      staged.chain.insert(staged.chain.begin(), outer);
     if (parent != kernel)
       return;
-    for (scf::ForOp outer : around)
+    for (scf::ForOp outer : staged.chain)
       if (!isScalarSlice(outer.getLowerBound()) ||
           !isScalarSlice(outer.getUpperBound()) ||
           !isScalarSlice(outer.getStep()))
@@ -319,18 +345,23 @@ void Stager::choose() {
         bytes += bytesOf(op.getVectorType());
         found.push_back(std::move(*read));
       }
-    if (bytes <= most)
-      return;
-    most = bytes;
-    loop = candidate;
     // Copies that one thread only starts come first.
-    reads.clear();
     for (bool byLanes : {false, true})
       for (TileRead &read : found)
         if (read.byLanes == byLanes)
-          reads.push_back(read);
-    chain = std::move(around);
+          staged.reads.push_back(read);
+    if (bytes > most) {
+      most = bytes;
+      best = candidates.size();
+    }
+    candidates.push_back(std::move(staged));
   });
+  if (best < 0)
+    return;
+  StagedLoop largest = candidates[best];
+  for (auto [position, candidate] : llvm::enumerate(candidates))
+    if (static_cast<int64_t>(position) == best || shareRing(candidate, largest))
+      loops.push_back(candidate);
 }
 
 /// Clones the scalar ops that compute `value` to the builder's place.
@@ -347,7 +378,7 @@ static Value cloneSlice(OpBuilder &b, Value value, IRMapping &mapping) {
 }
 
 void Stager::buildProducer(Value blocks, Value ring) {
-  Location loc = loop.getLoc();
+  Location loc = kernel.getLoc();
   IRMapping mapping;
   Type i32 = b.getI32Type();
   Value step = arith::ConstantIntOp::create(b, loc, 0, 32);
@@ -359,21 +390,29 @@ void Stager::buildProducer(Value blocks, Value ring) {
     if (id != first.getDefiningOp())
       mapping.map(id.getResult(), tiles.getInductionVar());
   });
-  scf::ForOp inner = tiles;
-  SmallVector<scf::ForOp> made{tiles};
-  for (scf::ForOp outer : chain) {
+  Value count = tiles.getRegionIterArgs().front();
+  for (StagedLoop &staged : loops)
+    count = buildCopies(staged, blocks, ring, count, mapping);
+  scf::YieldOp::create(b, loc, count);
+}
+
+/// The copies of one loop from step `count` on; the step after the last.
+Value Stager::buildCopies(StagedLoop &staged, Value blocks, Value ring,
+                          Value count, IRMapping mapping) {
+  Location loc = staged.loop.getLoc();
+  SmallVector<scf::ForOp> made;
+  for (scf::ForOp outer : staged.chain) {
     auto bound = [&](Value value) { return cloneSlice(b, value, mapping); };
     Value lower = bound(outer.getLowerBound()),
           upper = bound(outer.getUpperBound()), by = bound(outer.getStep());
-    inner = scf::ForOp::create(b, loc, lower, upper, by,
-                               inner.getRegionIterArgs().front());
+    auto inner = scf::ForOp::create(b, loc, lower, upper, by, count);
+    count = inner.getRegionIterArgs().front();
     mapping.map(outer.getInductionVar(), inner.getInductionVar());
     made.push_back(inner);
     b.setInsertionPointToStart(inner.getBody());
   }
-  Value count = inner.getRegionIterArgs().front();
   block::AcquireOp::create(b, loc, ring, count);
-  for (auto [number, read] : llvm::enumerate(reads)) {
+  for (auto [number, read] : llvm::enumerate(staged.reads)) {
     auto root = cast<MemRefType>(read.root.getType());
     SmallVector<Value> indices, dynamicSizes;
     SmallVector<int64_t> sizes;
@@ -416,13 +455,14 @@ void Stager::buildProducer(Value blocks, Value ring) {
     scf::YieldOp::create(b, loc, next);
     next = done.getResult(0);
   }
+  b.setInsertionPointAfter(made.front());
+  return next;
 }
 
 void Stager::buildConsumers(llvm::iterator_range<Block::iterator> work,
                             Value blocks, Value ring) {
-  Location loc = loop.getLoc();
+  Location loc = kernel.getLoc();
   Type i32 = b.getI32Type();
-  IRRewriter rewriter(b);
   Value step = arith::ConstantIntOp::create(b, loc, 0, 32);
   Value first = NVVM::BlockIdXOp::create(b, loc, i32);
   Value stride = NVVM::GridDimXOp::create(b, loc, i32);
@@ -435,44 +475,57 @@ void Stager::buildConsumers(llvm::iterator_range<Block::iterator> work,
     if (inside->findAncestorOpInBlock(*id.getOperation()))
       id.getResult().replaceAllUsesWith(tiles.getInductionVar());
   });
-  // The number of the step goes through all loops around.
-  scf::ForOp around = tiles;
+  // The number of the step goes through all loops.
+  Value count = tiles.getRegionIterArgs().front();
+  for (StagedLoop &staged : loops)
+    count = buildUses(staged, ring, count);
   b.setInsertionPointToEnd(inside);
-  scf::YieldOp::create(b, loc, around.getRegionIterArgs());
-  for (scf::ForOp &inner : chain) {
-    bool isLast = inner == loop;
+  scf::YieldOp::create(b, loc, count);
+}
+
+/// One loop takes what it read from step `count` on; the step after the last.
+Value Stager::buildUses(StagedLoop &staged, Value ring, Value count) {
+  Location loc = staged.loop.getLoc();
+  IRRewriter rewriter(b);
+  Value after, before = count;
+  scf::ForOp around;
+  for (scf::ForOp &inner : staged.chain) {
+    bool isLast = inner == staged.loop;
     auto counted = cast<scf::ForOp>(
         cast<LoopLikeOpInterface>(inner.getOperation())
             .replaceWithAdditionalYields(
-                rewriter, around.getRegionIterArgs().back(),
-                /*replaceInitOperandUsesInLoop=*/false,
+                rewriter, before, /*replaceInitOperandUsesInLoop=*/false,
                 [&](OpBuilder &builder, Location where,
                     ArrayRef<BlockArgument> fresh) -> SmallVector<Value> {
-                  Value count = fresh.back();
+                  Value step = fresh.back();
                   if (!isLast)
-                    return {count};
+                    return {step};
                   Value one =
                       arith::ConstantIntOp::create(builder, where, 1, 32);
-                  return {arith::AddIOp::create(builder, where, count, one)};
+                  return {arith::AddIOp::create(builder, where, step, one)};
                 })
             ->getOperation());
-    Operation *yield = around.getBody()->getTerminator();
-    yield->setOperand(yield->getNumOperands() - 1, counted.getResults().back());
+    if (around) {
+      Operation *yield = around.getBody()->getTerminator();
+      yield->setOperand(yield->getNumOperands() - 1,
+                        counted.getResults().back());
+    } else {
+      after = counted.getResults().back();
+    }
     inner = around = counted;
+    before = counted.getRegionIterArgs().back();
   }
-  loop = chain.back();
-  Value count = loop.getRegionIterArgs().back();
+  scf::ForOp loop = staged.loop = around;
+  Value step = loop.getRegionIterArgs().back();
   b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Type> types;
-  for (TileRead &read : reads)
-    types.push_back(read.op.getType());
-  auto take = block::TakeOp::create(b, loc, types, ring, count);
+  auto take = block::TakeOp::create(b, loc, tilesOf(staged), ring, step);
   b.setInsertionPoint(loop.getBody()->getTerminator());
-  block::ReleaseOp::create(b, loc, ring, count, Value());
-  for (auto [read, tile] : llvm::zip(reads, take.getTiles())) {
+  block::ReleaseOp::create(b, loc, ring, step, Value());
+  for (auto [read, tile] : llvm::zip(staged.reads, take.getTiles())) {
     read.op.getResult().replaceAllUsesWith(tile);
     read.op.erase();
   }
+  return after;
 }
 
 void Stager::split() {
@@ -490,8 +543,9 @@ void Stager::split() {
     llvm::for_each(op->getOperands(), need);
     shared.insert(op);
   };
-  for (TileRead &read : reads)
-    need(read.root);
+  for (StagedLoop &staged : loops)
+    for (TileRead &read : staged.reads)
+      need(read.root);
   Operation *last = nullptr;
   for (Operation *op : shared) {
     if (last)
@@ -500,15 +554,13 @@ void Stager::split() {
       op->moveBefore(body, body->begin());
     last = op;
   }
-  SmallVector<Type> tiles;
-  for (TileRead &read : reads)
-    tiles.push_back(read.op.getType());
   if (last)
     b.setInsertionPointAfter(last);
   else
     b.setInsertionPointToStart(body);
   Value ring = block::RingOp::create(
-      b, loc, block::RingType::get(b.getContext(), stages, tiles));
+      b, loc,
+      block::RingType::get(b.getContext(), stages, tilesOf(loops.front())));
   auto split = block::SpecializeOp::create(b, loc);
   b.setInsertionPointToStart(b.createBlock(&split.getProducer()));
   buildProducer(blocks, ring);
@@ -535,7 +587,7 @@ void Stager::run() {
   if (multipliesWide(kernel))
     return;
   choose();
-  if (loop)
+  if (!loops.empty())
     split();
 }
 

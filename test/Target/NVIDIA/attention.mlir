@@ -4,11 +4,13 @@
 
 // CHECK:     .entry width_64
 // CHECK-NOT: mma.sync
+// CHECK:     wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
+// CHECK-NOT: mma.sync
 // CHECK:     wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
 // CHECK-NOT: mma.sync
 // CHECK:     .entry width_128
 // CHECK-NOT: mma.sync
-// CHECK:     wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
+// CHECK:     wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
 // CHECK-NOT: mma.sync
 // CHECK:     wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
 // CHECK-NOT: mma.sync
