@@ -183,6 +183,8 @@ void gate::buildCudaPipeline(OpPassManager &manager,
   }
   kernels.addNestedPass<func::FuncOp>(createSelectRows());
   kernels.addNestedPass<func::FuncOp>(createSplitWrites());
+  if (options.tensorMaps)
+    kernels.addNestedPass<func::FuncOp>(createReleaseEarly());
   DistributeBlocksOptions blocks;
   blocks.warpgroups = options.warpgroups;
   blocks.allowTf32 = options.allowTf32;

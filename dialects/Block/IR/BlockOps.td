@@ -77,10 +77,13 @@ def Block_AcquireOp : Block_Op<"acquire"> {
   let summary = "Wait until the slot of a step is free";
   let description = [{
     Waits until the step that used the slot before has been released by all
-    consumers. Every tile of the slot is then to be copied once.
+    consumers. Every tile of the slot is then to be copied once. Where consumers
+    release a slot in two parts, part 0 comes first, then the copies of its
+    tiles, then part 1 and the other copies.
   }];
-  let arguments = (ins Block_RingType:$ring, I32:$step);
-  let assemblyFormat = "$ring `[` $step `]` attr-dict `:` type($ring)";
+  let arguments = (ins Block_RingType:$ring, I32:$step,
+                       DefaultValuedAttr<I64Attr, "0">:$part);
+  let assemblyFormat = "$ring `[` $step `]` (`part` $part^)? attr-dict `:` type($ring)";
 }
 
 def Block_CopyOp : Block_Op<"copy", [AttrSizedOperandSegments]> {
@@ -121,10 +124,12 @@ def Block_TakeOp : Block_Op<"take"> {
 def Block_ReleaseOp : Block_Op<"release"> {
   let summary = "Give the slot of a step back to the producer";
   let description = [{
-    With a condition, which is the same in all threads, only where it is true.
+    With a condition, which is the same in all threads, only where it is true. A
+    slot may be given back in two parts, each with some of its tiles.
   }];
-  let arguments = (ins Block_RingType:$ring, I32:$step, Optional<I1>:$condition);
-  let assemblyFormat = "$ring `[` $step `]` (`if` $condition^)? attr-dict `:` type($ring)";
+  let arguments = (ins Block_RingType:$ring, I32:$step, Optional<I1>:$condition,
+                       DefaultValuedAttr<I64Attr, "0">:$part);
+  let assemblyFormat = "$ring `[` $step `]` (`part` $part^)? (`if` $condition^)? attr-dict `:` type($ring)";
 }
 
 def Block_SpecializeOp : Block_Op<"specialize", [NoTerminator, SingleBlock, NoRegionArguments]> {

@@ -244,6 +244,19 @@ def PrefetchTiles : Pass<"gate-prefetch-tiles", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def ReleaseEarly : Pass<"gate-release-early", "::mlir::func::FuncOp"> {
+  let summary = "Give tiles of a ring back as soon as a round is done with them";
+  let description = [{
+    Where a round reads some tiles last before it reads others last, it releases
+    its slot in two parts, the first after the last use of the first tiles, and
+    the producer waits for each part before it copies the tiles of that part. A
+    choice that has all last uses has the first release in both of its ways. All
+    loops of a kernel have the same parts. A loop whose products run into the
+    next round stays.
+  }];
+  let dependentDialects = ["::gate::block::BlockDialect"];
+}
+
 def SelectRows : Pass<"gate-select-rows", "::mlir::func::FuncOp"> {
   let summary = "Find the rows of tiles that are taken at run-time places";
   let description = [{

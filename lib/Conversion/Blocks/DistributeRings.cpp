@@ -76,10 +76,11 @@ LogicalResult Distributor::makeRing(block::RingOp op) {
   // The thread that starts copies arrives once, and for each tile of lanes.
   Value arrivals =
       arith::ConstantIntOp::create(b, loc, 1 + laneTiles.size(), 32);
-  NVVM::MBarrierInitOp::create(b, loc, barrierOf(loop.getInductionVar(), true),
+  NVVM::MBarrierInitOp::create(b, loc, fullBarrier(loop.getInductionVar()),
                                arrivals, Value());
-  NVVM::MBarrierInitOp::create(b, loc, barrierOf(loop.getInductionVar(), false),
-                               warps, Value());
+  for (int64_t part : {0, 1})
+    NVVM::MBarrierInitOp::create(
+        b, loc, emptyBarrier(loop.getInductionVar(), part), warps, Value());
   b.setInsertionPointAfter(loop);
   NVVM::FenceMbarrierInitOp::create(b, loc);
   b.setInsertionPointAfter(choice);
@@ -97,17 +98,17 @@ Value Distributor::slotStart(Value step) {
   return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), bytes);
 }
 
-Value Distributor::barrierOf(Value step, bool full) {
+Value Distributor::barrierOf(Value step, int64_t number) {
   Value slot =
       arith::RemUIOp::create(b, loc, step, makeLater(stages, step.getType()));
-  auto number = [&](int64_t n) -> Value {
+  auto constant = [&](int64_t n) -> Value {
     return arith::ConstantIntOp::create(b, loc, n, 32);
   };
-  Value bytes = arith::MulIOp::create(b, loc, slot, number(slotBarrierBytes));
+  Value bytes = arith::MulIOp::create(b, loc, slot, constant(slotBarrierBytes));
   bytes = arith::AddIOp::create(b, loc, bytes,
                                 makeLater(barriersStart, step.getType()));
-  if (!full)
-    bytes = arith::AddIOp::create(b, loc, bytes, number(slotBarrierBytes / 2));
+  if (number)
+    bytes = arith::AddIOp::create(b, loc, bytes, constant(8 * number));
   Value index = arith::IndexCastUIOp::create(b, loc, b.getIndexType(), bytes);
   return sharedAddress(index, b.getI8Type());
 }
@@ -124,8 +125,12 @@ LogicalResult Distributor::acquire(block::AcquireOp op) {
   // The first time a slot is free: as if the phase before had ended.
   Value parity = arith::XOrIOp::create(b, loc, parityOf(op.getStep()), one);
   Value ticks = arith::ConstantIntOp::create(b, loc, waitNanoseconds, 32);
-  NVVM::MBarrierTryWaitParityOp::create(b, loc, barrierOf(op.getStep(), false),
-                                        parity, ticks);
+  NVVM::MBarrierTryWaitParityOp::create(
+      b, loc, emptyBarrier(op.getStep(), op.getPart()), parity, ticks);
+  if (op.getPart() > 0) {
+    op.erase();
+    return success();
+  }
   int64_t bytes = 0;
   for (auto [number, type] : llvm::enumerate(ring.getTiles()))
     if (!laneTiles.contains(number))
@@ -133,7 +138,7 @@ LogicalResult Distributor::acquire(block::AcquireOp op) {
   byOneLane([&] {
     Value expected = arith::ConstantIntOp::create(b, loc, bytes, 32);
     NVVM::MBarrierArriveExpectTxOp::create(
-        b, loc, Type(), barrierOf(op.getStep(), true), expected,
+        b, loc, Type(), fullBarrier(op.getStep()), expected,
         NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA),
         b.getBoolAttr(false), Value());
   });
@@ -213,7 +218,7 @@ LogicalResult Distributor::copyByLanes(block::CopyOp op) {
                            arith::ConstantIntOp::create(b, loc, -1, 32));
   byOneLane([&] {
     NVVM::MBarrierArriveOp::create(
-        b, loc, b.getI64Type(), barrierOf(op.getStep(), true), Value(),
+        b, loc, b.getI64Type(), fullBarrier(op.getStep()), Value(),
         NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA));
   });
   op.erase();
@@ -334,8 +339,8 @@ LogicalResult Distributor::copy(block::CopyOp op) {
       coordinates.push_back(arith::IndexCastOp::create(b, loc, i32, index));
     }
     NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-        b, loc, to, map, coordinates, barrierOf(op.getStep(), true),
-        ValueRange(), Value(), Value(), NVVM::TMALoadMode::TILE,
+        b, loc, to, map, coordinates, fullBarrier(op.getStep()), ValueRange(),
+        Value(), Value(), NVVM::TMALoadMode::TILE,
         /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
   };
   byOneLane([&] {
@@ -348,7 +353,7 @@ LogicalResult Distributor::copy(block::CopyOp op) {
 
 LogicalResult Distributor::take(block::TakeOp op) {
   Value ticks = arith::ConstantIntOp::create(b, loc, waitNanoseconds, 32);
-  NVVM::MBarrierTryWaitParityOp::create(b, loc, barrierOf(op.getStep(), true),
+  NVVM::MBarrierTryWaitParityOp::create(b, loc, fullBarrier(op.getStep()),
                                         parityOf(op.getStep()), ticks);
   Value start = slotStart(op.getStep());
   for (auto [offset, tile] : llvm::zip(tileOffsets, op.getTiles())) {
@@ -371,7 +376,8 @@ LogicalResult Distributor::release(block::ReleaseOp op) {
     auto choice = scf::IfOp::create(b, loc, isFirst, /*withElseRegion=*/false);
     b.setInsertionPoint(choice.thenYield());
     NVVM::MBarrierArriveOp::create(
-        b, loc, b.getI64Type(), barrierOf(op.getStep(), false), Value(),
+        b, loc, b.getI64Type(), emptyBarrier(op.getStep(), op.getPart()),
+        Value(),
         NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA));
     b.setInsertionPointAfter(choice);
   };

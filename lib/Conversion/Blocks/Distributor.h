@@ -24,8 +24,8 @@ namespace gate {
 
 /// Dynamic shared memory, one symbol for all kernels.
 inline constexpr llvm::StringLiteral sharedMemorySymbol = "gate_dynamic_shared";
-/// Bytes of the two barriers of a slot of a ring.
-inline constexpr int64_t slotBarrierBytes = 16;
+/// Bytes of the barriers of a slot of a ring: full, and empty for each part.
+inline constexpr int64_t slotBarrierBytes = 24;
 
 /// Rewrites one kernel: every vector becomes the registers of one thread, a
 /// vector of one dim in the order of its layout.
@@ -227,8 +227,12 @@ private:
   mlir::LogicalResult placeShared();
   /// Bytes from the start of shared memory to the slot of a step.
   Value slotStart(Value step);
-  /// The barriers of a slot: filled by copies, emptied by consumers.
-  Value barrierOf(Value step, bool full);
+  /// The barriers of a slot: filled by copies; a part emptied by consumers.
+  Value fullBarrier(Value step) { return barrierOf(step, 0); }
+  Value emptyBarrier(Value step, int64_t part) {
+    return barrierOf(step, 1 + part);
+  }
+  Value barrierOf(Value step, int64_t number);
   /// Which time the slot is used, even or odd.
   Value parityOf(Value step);
   Value readTile(Value tile, const LinearLayout &layout);
