@@ -423,6 +423,54 @@ BlockLayouts::Demand BlockLayouts::demandFor(Value value) {
   return best;
 }
 
+/// Whether a value is in the registers that a product or a loop left it in.
+static bool isLeftByProduct(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  if (isa<vector::ContractionOp, block::MultiplyOp, block::WaitOp, scf::ForOp>(
+          op))
+    return true;
+  if (auto part = dyn_cast<vector::ExtractStridedSliceOp>(op))
+    return isLeftByProduct(part.getSource());
+  return OpTrait::hasElementwiseMappableTraits(op) &&
+         llvm::any_of(op->getOperands(), isLeftByProduct);
+}
+
+/// What a value meets in elementwise ops that nothing else of it goes to, if
+/// that is left by a product; null otherwise.
+static Value productMet(Value value) {
+  while (value.hasOneUse()) {
+    Operation *user = *value.user_begin();
+    if (!OpTrait::hasElementwiseMappableTraits(user) ||
+        user->getNumResults() != 1)
+      return Value();
+    for (Value operand : user->getOperands())
+      if (operand != value && isa<VectorType>(operand.getType()) &&
+          isLeftByProduct(operand))
+        return operand;
+    value = user->getResult(0);
+  }
+  return Value();
+}
+
+LinearLayout BlockLayouts::ofLoad(Value value) {
+  auto type = cast<VectorType>(value.getType());
+  LinearLayout layout = ofMemory(type.getShape());
+  Value met = productMet(value);
+  if (!met || type.getRank() == 0)
+    return layout;
+  // A warp's own rows, if they are long enough: no warp waits for another.
+  LinearLayout other = of(met);
+  std::optional<LinearLayout> own = other.ofOneWarp();
+  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  if (!own || own->getShape().back() * bytes < leastRowBytes)
+    return layout;
+  return LinearLayout::blocked(own->getShape(),
+                               layout.getContiguous(type.getRank() - 1), 1)
+      .acrossWarpsOf(other);
+}
+
 LinearLayout BlockLayouts::of(Value value) {
   auto known = layouts.find(value);
   if (known != layouts.end())
@@ -472,7 +520,7 @@ LinearLayout BlockLayouts::of(Value value) {
       layout = of(leading);
     else if (!isElementwise && demand.weight <= type.getNumElements())
       // A load of its own size goes along memory, whoever reads it.
-      layout = ofMemory(type.getShape());
+      layout = ofLoad(value);
     else
       layout = demand.layout;
   }

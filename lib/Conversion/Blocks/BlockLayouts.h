@@ -24,6 +24,9 @@ struct ProductShape {
   int64_t depth() const { return left.getDimSize(1); }
 };
 
+/// Bytes of memory that should lie side by side for one instruction of a warp.
+inline constexpr int64_t leastRowBytes = 64;
+
 /// The layout that each vector of a kernel has where it is computed.
 class BlockLayouts {
 public:
@@ -63,6 +66,9 @@ public:
                              llvm::SmallBitVector reduced = {}) const;
 
 private:
+  /// Lanes along memory, for a load; rows of the warp that uses them, where a
+  /// product decides which that is.
+  LinearLayout ofLoad(mlir::Value value);
   struct Demand {
     LinearLayout layout;
     /// Elements of the vector that the demand comes from: larger ones win.

@@ -112,16 +112,21 @@ Distributor::Values Distributor::threadCoordinates(const LinearLayout &layout) {
   return coordinates;
 }
 
+Value Distributor::narrowCoordinate(const LinearLayout &layout, Values &thread,
+                                    int64_t reg, unsigned dim) {
+  int64_t own = layout.ofRegister(reg)[dim];
+  if (own == 0)
+    return thread[dim];
+  Value number = arith::ConstantIntOp::create(b, loc, own, 32);
+  if (layout.registersAreSeparate())
+    return arith::AddIOp::create(b, loc, thread[dim], number);
+  return arith::XOrIOp::create(b, loc, thread[dim], number);
+}
+
 Value Distributor::coordinate(const LinearLayout &layout, Values &thread,
                               int64_t reg, unsigned dim) {
-  int64_t own = layout.ofRegister(reg)[dim];
-  Value sum = thread[dim];
-  Value number = arith::ConstantIntOp::create(b, loc, own, 32);
-  if (own && layout.registersAreSeparate())
-    sum = arith::AddIOp::create(b, loc, sum, number);
-  else if (own)
-    sum = arith::XOrIOp::create(b, loc, sum, number);
-  return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), sum);
+  return arith::IndexCastUIOp::create(
+      b, loc, b.getIndexType(), narrowCoordinate(layout, thread, reg, dim));
 }
 
 Value Distributor::isOwner(const LinearLayout &layout) {
@@ -224,19 +229,30 @@ Value Distributor::make(Value vector, const LinearLayout &layout) {
       elements.push_back(coordinate(layout, thread, reg, 0));
     return join(elements);
   }
+  // Cut to the size of the dim, so that 32 bits hold them.
   Values limits;
+  auto addLimit = [&](int64_t n) {
+    limits.push_back(arith::ConstantIntOp::create(b, loc, n, 32));
+  };
   if (auto mask = dyn_cast<vector::ConstantMaskOp>(op))
-    for (int64_t size : mask.getMaskDimSizes())
-      limits.push_back(arith::ConstantIndexOp::create(b, loc, size));
+    llvm::for_each(mask.getMaskDimSizes(), addLimit);
   else
-    llvm::append_range(limits, cast<vector::CreateMaskOp>(op).getOperands());
+    for (auto [size, limit] : llvm::zip(
+             layout.getShape(), cast<vector::CreateMaskOp>(op).getOperands())) {
+      Value cut = arith::MinSIOp::create(
+          b, loc, limit, arith::ConstantIndexOp::create(b, loc, size));
+      cut = arith::MaxSIOp::create(b, loc, cut,
+                                   arith::ConstantIndexOp::create(b, loc, 0));
+      limits.push_back(
+          arith::IndexCastUIOp::create(b, loc, b.getI32Type(), cut));
+    }
   Values elements;
   for (int64_t reg = 0; reg < layout.getRegisters(); ++reg) {
     Value inside;
     for (auto [dim, limit] : llvm::enumerate(limits)) {
-      Value isBelow =
-          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                coordinate(layout, thread, reg, dim), limit);
+      Value isBelow = arith::CmpIOp::create(
+          b, loc, arith::CmpIPredicate::ult,
+          narrowCoordinate(layout, thread, reg, dim), limit);
       inside = inside ? Value(arith::AndIOp::create(b, loc, inside, isBelow))
                       : isBelow;
     }

@@ -227,8 +227,6 @@ LogicalResult Distributor::read(vector::TransferReadOp op) {
 /// Bytes of shared memory that a tile may take on its way to the order of
 /// memory: larger ones go in parts.
 static constexpr int64_t mostPassingBytes = 32768;
-/// Bytes of memory that should lie side by side for one instruction of a warp.
-static constexpr int64_t leastRowBytes = 64;
 
 LogicalResult Distributor::write(vector::TransferWriteOp op) {
   if (op.getMask())

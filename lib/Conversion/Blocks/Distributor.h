@@ -87,7 +87,9 @@ private:
   /// Coordinates of register 0 of this thread: i32, on which comparisons and
   /// address arithmetic take half the instructions.
   Values threadCoordinates(const LinearLayout &layout);
-  /// The coordinate of register `reg` along `dim`, an index.
+  /// The coordinate of register `reg` along `dim`, an i32 or an index.
+  Value narrowCoordinate(const LinearLayout &layout, Values &thread,
+                         int64_t reg, unsigned dim);
   Value coordinate(const LinearLayout &layout, Values &thread, int64_t reg,
                    unsigned dim);
   /// True in one thread of those that hold copies; null where none do.

@@ -42,6 +42,7 @@ private:
     return computed.contains(value.getDefiningOp());
   }
   Value slice(Value value, int64_t offset);
+  void readAhead(int64_t offset);
   VectorType partOf(VectorType type) {
     SmallVector<int64_t> shape(type.getShape());
     shape.back() = part;
@@ -129,19 +130,35 @@ Value WriteSplitter::slice(Value value, int64_t offset) {
                                                         sizes, strides));
 }
 
+/// Starts to read what the part at `offset` needs.
+void WriteSplitter::readAhead(int64_t offset) {
+  for (Operation &inner :
+       llvm::make_range(op->getBlock()->begin(), Block::iterator(op)))
+    if (isa<vector::TransferReadOp>(inner) && computed.contains(&inner) &&
+        cast<VectorType>(inner.getResult(0).getType()).getShape() ==
+            op.getVectorType().getShape())
+      slice(inner.getResult(0), offset);
+}
+
 void WriteSplitter::run() {
   collect();
   Location loc = op.getLoc();
   Value vector = op.getVector();
   int64_t columns = cast<VectorType>(vector.getType()).getShape().back();
+  readAhead(0);
   for (int64_t offset = 0; offset < columns; offset += part) {
+    IRMapping own = parts;
     parts.clear();
+    if (offset + part < columns)
+      readAhead(offset + part);
+    IRMapping next = std::exchange(parts, own);
     SmallVector<Value> indices(op.getIndices());
     Value start = arith::ConstantIndexOp::create(b, loc, offset);
     indices.back() = b.createOrFold<arith::AddIOp>(loc, indices.back(), start);
     vector::TransferWriteOp::create(b, loc, slice(vector, offset), op.getBase(),
                                     indices, op.getPermutationMapAttr(),
                                     op.getInBoundsAttr());
+    parts = next;
   }
   // What computed the whole, users first.
   Block *block = op->getBlock();
