@@ -40,7 +40,7 @@ from programs import Program, compiler, run_reference  # noqa: E402
 TARGET = "cpu:x86-64-v3,cuda:sm_90a"
 #: Programs in a library.
 BUNDLE = 12
-LIMIT_MB = 40
+LIMIT_MB = 48
 #: A program that compiles longer counts as refused.
 SECONDS = 20
 
