@@ -21,8 +21,10 @@ using namespace gate;
 static constexpr int64_t scratchAlignment = 1024;
 /// The barrier that consumers wait at; 0 is that of the whole block.
 static constexpr int64_t consumerBarrier = 1;
-/// Stages of a ring that parts leave room for, and bytes of warps' own memory.
-static constexpr int64_t leastStages = 2, mostWarpBytes = 16384;
+/// Stages of a ring that parts leave room for, and bytes of own memory that all
+/// warps together have usually and at most.
+static constexpr int64_t leastStages = 2, usualWarpBytes = 16384,
+                         mostWarpBytes = 2 * usualWarpBytes;
 /// Elements of a tile that are exchanged at a time.
 static constexpr int64_t mostExchanged = 16384;
 
@@ -254,7 +256,8 @@ std::optional<int64_t> Distributor::findScratch(int64_t bytes, int64_t most,
 
 unsigned Distributor::takeScratch(int64_t bytes) {
   bytes = llvm::alignTo(bytes, scratchAlignment);
-  int64_t most = mostShared - mostWarpBytes;
+  int64_t most =
+      mostShared - std::max(layouts.getWarps() * warpBytes, usualWarpBytes);
   if (ring)
     most -= leastStages * (slotBytes + slotBarrierBytes) + scratchAlignment;
   std::optional<int64_t> start =
@@ -346,11 +349,18 @@ LogicalResult Distributor::placeShared() {
 /// banks.
 Value Distributor::exchange(Value value, const LinearLayout &from,
                             const LinearLayout &to, bool inWarp) {
+  Type element = cast<VectorType>(value.getType()).getElementType();
+  Type stored = element.isInteger(1) ? b.getI8Type() : element;
+  if (stored.isIndex())
+    stored = b.getI64Type();
+  int64_t bytes = llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8);
+  ArrayRef<int64_t> shape = from.getShape();
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
   // Half by half where a tile is large.
-  int64_t elements = 1;
-  for (int64_t size : from.getShape())
-    elements *= size;
-  if (elements > mostExchanged)
+  if (count > mostExchanged ||
+      (inWarp && count * bytes * layouts.getWarps() > mostWarpBytes))
     for (unsigned dim = from.getRank(); dim-- > 0;) {
       std::optional<LinearLayout> half = from.halve(dim),
                                   halfTo = to.halve(dim);
@@ -372,15 +382,6 @@ Value Distributor::exchange(Value value, const LinearLayout &from,
       }
       return join(moved);
     }
-  Type element = cast<VectorType>(value.getType()).getElementType();
-  Type stored = element.isInteger(1) ? b.getI8Type() : element;
-  if (stored.isIndex())
-    stored = b.getI64Type();
-  int64_t bytes = llvm::divideCeil(stored.getIntOrFloatBitWidth(), 8);
-  ArrayRef<int64_t> shape = from.getShape();
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
   auto number = [&](int64_t n) -> Value {
     return arith::ConstantIndexOp::create(b, loc, n);
   };
