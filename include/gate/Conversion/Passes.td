@@ -312,7 +312,8 @@ def StageCopies : Pass<"gate-stage-copies", "::mlir::func::FuncOp"> {
     In a kernel of `gate-outline-kernels`, the loop whose body reads most bytes
     of buffers that nothing in the kernel writes becomes two: a producer that
     copies tiles into a ring of shared memory, and consumers that take them
-    (dialect `block`). The loop may lie in other loops, nowhere else.
+    (dialect `block`). The loop may lie in other loops, nowhere else. Loops before
+    or after it that read the same tiles take them from the same ring.
 
     A read takes part when
     * its tile is of floats, in the order of memory, up to the last dim of an
@@ -325,6 +326,9 @@ def StageCopies : Pass<"gate-stage-copies", "::mlir::func::FuncOp"> {
     * it is padded with zeros, which copies leave, past an end that is known at
       the launch: that of the buffer, a constant, or an argument;
     * it has no mask, and no loop carries it on.
+
+    A tile of one dim, of at most 256 elements, that a tensor map cannot describe,
+    such as one gate a token, is copied by lanes of the producer (`by_lanes`).
 
     Other reads stay. So do kernels that multiply elements of 32 bits or more, and
     those with no loop that reads 8192 bytes a round in this way. Otherwise the

@@ -1,8 +1,9 @@
 //===- DistributeRings.cpp - Copies under way and the warps that wait -----===//
 //
 // Tensor maps, bulk copies and barriers of transactions (PTX ISA, sections 5.5,
-// 9.7.9.27 and 9.7.13.15). Each slot of a ring has two barriers: copies
-// complete the first, one arrival of each consumer warp the second.
+// 9.7.9.27 and 9.7.13.15). Each slot of a ring has three barriers: copies
+// complete the first, one arrival of each consumer warp each of the others, one
+// for each part that a round may release by itself.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
