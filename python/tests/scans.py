@@ -31,6 +31,21 @@ HEADS = {
     "all": (2, 4, 1, 2),
 }
 
+#: Updates, what they predict from, reads and axes of the decay. The value axis
+#: needs a decay that differs along it.
+FORMS = (
+    "add",
+    "delta",
+    "delta_undecayed",
+    "rank_one",
+    "rank_one_undecayed",
+    "bonus",
+    "before",
+    "delta_bonus",
+    "columns",
+    "columns_delta",
+)
+
 INFINITY = "0xFFF0000000000000"
 
 
@@ -47,11 +62,29 @@ class Scan:
     heads: str = "equal"
     #: The kind of gates of constant decay.
     constants: str = ""
+    form: str = "add"
 
     @property
     def H(self) -> int:
         query, key, value, decay = HEADS[self.heads]
         return max(query, key, value, decay if self.decay != "none" else 1)
+
+    @property
+    def update(self) -> str:
+        names = ("delta", "rank_one")
+        return next((name for name in names if name in self.form), "add")
+
+    @property
+    def reads_before(self) -> bool:
+        return "bonus" in self.form or self.form == "before"
+
+    @property
+    def decays_values(self) -> bool:
+        return "columns" in self.form and self.decay == "vector"
+
+    @property
+    def predicts_undecayed(self) -> bool:
+        return "undecayed" in self.form
 
     @property
     def scale(self) -> float:
@@ -62,6 +95,7 @@ class Scan:
     def name(self) -> str:
         parts = [f"k{self.K}", f"v{self.V}", self.decay, self.constants, self.type]
         parts += ["reverse" * self.reverse, "initial" * self.initial, self.heads]
+        parts += [self.form * (self.form != "add")]
         return "_".join(part for part in parts if part)
 
     @property
@@ -91,9 +125,16 @@ class Scan:
         if self.decay == "scalar":
             inputs.append(Tensor("g", (*time, decay), accumulator))
         if self.decay == "vector":
-            inputs.append(Tensor("g", (*time, decay, self.K), accumulator))
+            width = self.V if self.decays_values else self.K
+            inputs.append(Tensor("g", (*time, decay, width), accumulator))
         if self.initial:
             inputs.append(Tensor("s0", state, accumulator))
+        if self.update == "delta":
+            inputs.append(Tensor("beta", (*time, value), self.type))
+        if self.update == "rank_one":
+            inputs += [Tensor(n, (*time, key, self.K), self.type) for n in "ab"]
+        if "bonus" in self.form:
+            inputs.append(Tensor("u", (key, self.K), self.type))
         results = [
             Tensor("o", (*time, self.H, self.V), self.type),
             Tensor("last", state, accumulator),
@@ -106,7 +147,19 @@ class Scan:
         head = "gate.linear_scan %q, %k, %v"
         head += " decay(%g)" * (self.decay in ("scalar", "vector"))
         head += " initial(%s0)" * self.initial
+        head += " beta(%beta)" * (self.update == "delta")
+        head += " transition(%a, %b)" * (self.update == "rank_one")
+        head += " bonus(%u)" * ("bonus" in self.form)
         head += f" {{scale = {self.scale:.17e} : f64" + ", reverse" * self.reverse
+        updates = {"delta": "delta", "rank_one": "diagonal_rank_one"}
+        if self.update in updates:
+            head += f", update = #gate.update<{updates[self.update]}>"
+        if self.predicts_undecayed:
+            head += ", prediction = #gate.prediction<undecayed>"
+        if self.reads_before:
+            head += ", read = #gate.read<before_with_bonus>"
+        if self.decays_values:
+            head += ", decay_axis = #gate.axis<value>"
         if self.decay == "constant":
             constants = [
                 INFINITY if math.isinf(x) else f"{x:.17e}" for x in self.log_constants
@@ -142,18 +195,37 @@ def make_inputs(
         sizes = [{"B": len(rows), "T": T}.get(s, s) for s in tensor.shape]
         if tensor.name == "g":
             value = np.stack([make_gates(random, row, sizes[1:]) for row in rows])
+        elif tensor.name == "u":
+            # No batch element has its own.
+            value = np.random.default_rng(scan.K).standard_normal(sizes)
         else:
             value = random.standard_normal(sizes)
+        if tensor.name == "beta":
+            value = 1 / (1 + np.exp(-value))
+        if tensor.name == "a" or (tensor.name == "k" and scan.update == "delta"):
+            # A transition of at most 1, as the layers have it.
+            value /= np.sqrt(np.sum(value**2, -1, keepdims=True) + 1e-6)
+        if tensor.name == "b":
+            value = -inputs["a"].astype(float) / (1 + np.exp(-value))
         inputs[tensor.name] = value.astype(NUMPY[tensor.type])
     return inputs
 
 
+#: Inputs without time, and without batch and time.
+WHOLE, SHARED = ("s0",), ("u",)
+
+
 def head(inputs: Mapping[str, np.ndarray], rows: slice, times: slice):
     """These batch elements and tokens of all inputs."""
-    return {
-        name: np.ascontiguousarray(value[rows] if name == "s0" else value[rows, times])
-        for name, value in inputs.items()
-    }
+
+    def part(name: str, value: np.ndarray) -> np.ndarray:
+        if name in SHARED:
+            return value
+        return np.ascontiguousarray(
+            value[rows] if name in WHOLE else value[rows, times]
+        )
+
+    return {name: part(name, value) for name, value in inputs.items()}
 
 
 def loop(
@@ -175,6 +247,15 @@ def loop(
 
     q, k = rows_first("q")[..., None], rows_first("k")[..., None]
     v = rows_first("v").transpose(0, 2, 3, 1)
+    if scan.update == "delta":
+        beta = inputs["beta"].astype(dtype)[:, order]
+        beta = np.repeat(beta, scan.H // beta.shape[2], 2)
+        beta = beta.transpose(1, 0, 2)[..., None].copy()
+    if scan.update == "rank_one":
+        a, b = rows_first("a")[..., None], rows_first("b")[..., None]
+    if "bonus" in scan.form:
+        u = inputs["u"].astype(dtype)
+        u = np.repeat(u, scan.H // u.shape[0], 0).T[:, None, :, None].copy()
     T, _, B, _ = q.shape[:4]
     decay = loop_decay(scan, inputs, dtype, order, T)
     state = np.zeros((scan.K, B, scan.H, scan.V), dtype)
@@ -189,10 +270,26 @@ def loop(
             states[t] = state.transpose(1, 2, 0, 3).copy()
         if t == T:
             break
+        if scan.reads_before:
+            np.sum(np.multiply(state, q[t], out=room), 0, out=outputs[t])
+            if "bonus" in scan.form:
+                outputs[t] += np.sum(q[t] * (u * k[t]), 0) * v[t]
+        added, reader = v[t], None
+        if scan.update != "add":
+            reader = k[t] if scan.update == "delta" else a[t]
+        if scan.predicts_undecayed:
+            predicted = np.sum(np.multiply(state, reader, out=room), 0)
         if decay is not None:
             state *= decay[t if scan.decay != "constant" else 0]
-        state += np.multiply(k[t], v[t], out=room)
-        np.sum(np.multiply(state, q[t], out=room), 0, out=outputs[t])
+        if reader is not None and not scan.predicts_undecayed:
+            predicted = np.sum(np.multiply(state, reader, out=room), 0)
+        if scan.update == "delta":
+            added = beta[t] * (v[t] - predicted)
+        if scan.update == "rank_one":
+            state += np.multiply(b[t], predicted, out=room)
+        state += np.multiply(k[t], added, out=room)
+        if not scan.reads_before:
+            np.sum(np.multiply(state, q[t], out=room), 0, out=outputs[t])
     outputs *= dtype(scan.scale)
     return outputs.transpose(1, 0, 2, 3)[:, order], states
 
@@ -204,7 +301,7 @@ def loop_decay(
     order: slice,
     T: int,
 ) -> np.ndarray | None:
-    """Factors as [T or 1, K or 1, B or 1, H, 1]."""
+    """Factors as [T or 1, K or 1, B or 1, H, 1], of columns [T, 1, B, H, V]."""
     if scan.decay == "none":
         return None
     if scan.decay == "constant":
@@ -213,8 +310,10 @@ def loop_decay(
     g = inputs["g"].astype(dtype)[:, order]
     if scan.decay == "scalar":
         g = g[..., None]
-    g = np.repeat(g, scan.H // g.shape[2], 2).transpose(1, 3, 0, 2)
-    return np.exp(g)[..., None].copy()
+    g = np.repeat(g, scan.H // g.shape[2], 2)
+    if scan.decays_values:
+        return np.exp(g).transpose(1, 0, 2, 3)[:, None].copy()
+    return np.exp(g.transpose(1, 3, 0, 2))[..., None].copy()
 
 
 def rounded(scan: Scan, outputs: np.ndarray) -> np.ndarray:
@@ -256,6 +355,7 @@ def expect_bound(
 
 
 __all__ = [
+    "FORMS",
     "GATES",
     "HEADS",
     "Scan",

@@ -31,7 +31,7 @@ from programs import (
     compile_library,
     run_reference,
 )
-from scans import GATES, HEADS, Scan, expect_bound, loop, make_inputs, rounded
+from scans import FORMS, GATES, HEADS, Scan, expect_bound, loop, make_inputs, rounded
 
 import gate
 
@@ -45,9 +45,10 @@ FACTORS = {
     "reverse": (False, True),
     "initial": (False, True),
     "heads": tuple(HEADS),
+    "form": FORMS,
 }
 #: Cases of these factors share a program; so do lengths and, mostly, gates.
-STATIC = ("K", "V", "decay", "type", "reverse", "initial", "heads")
+STATIC = ("K", "V", "decay", "type", "reverse", "initial", "heads", "form")
 IS_FULL = os.environ.get("GATE_FULL") == "1"
 
 
@@ -85,7 +86,8 @@ def all_cases() -> list[covering.Case]:
         case = dict(zip(FACTORS, values, strict=False))
         turn = zlib.crc32(repr(values[1:4] + values[5:]).encode())
         case |= {"reverse": bool(turn & 1), "initial": bool(turn & 2)}
-        cases.append(case | {"heads": FACTORS["heads"][turn // 4 % 4]})
+        case |= {"heads": FACTORS["heads"][turn // 4 % 4]}
+        cases.append(case | {"form": FORMS[turn // 16 % len(FORMS)]})
     return cases
 
 
@@ -223,6 +225,16 @@ LAW_SCANS = [
     Scan(64, 64, "none", "f32", initial=True),
     Scan(16, 60, "none", "f64", reverse=True, initial=True),
     Scan(33, 17, "vector", "f64", initial=True),
+    Scan(64, 32, "none", "f32", initial=True, form="delta"),
+    Scan(64, 128, "scalar", "f32", initial=True, heads="values", form="delta"),
+    Scan(60, 33, "vector", "bf16", reverse=True, initial=True, form="delta"),
+    Scan(16, 16, "scalar", "f32", initial=True, form="delta_undecayed"),
+    Scan(32, 48, "vector", "f32", initial=True, form="rank_one_undecayed"),
+    Scan(48, 16, "constant", "f32", initial=True, constants="weak", form="rank_one"),
+    Scan(64, 64, "vector", "f32", initial=True, heads="queries", form="bonus"),
+    Scan(16, 64, "scalar", "f16", initial=True, form="delta_bonus"),
+    Scan(32, 24, "vector", "f32", reverse=True, initial=True, form="columns"),
+    Scan(3, 24, "vector", "f32", initial=True, form="columns_delta"),
 ]
 # The same without decay, for the law of open gates, and without a state.
 UNGATED = {scan: replace(scan, decay="none", constants="") for scan in LAW_SCANS}
@@ -276,7 +288,10 @@ def plain_type(scan: Scan) -> type[np.floating]:
 
 
 def rows_of(inputs, rows) -> dict[str, np.ndarray]:
-    return {name: np.ascontiguousarray(value[rows]) for name, value in inputs.items()}
+    return {
+        name: value if name in scans.SHARED else np.ascontiguousarray(value[rows])
+        for name, value in inputs.items()
+    }
 
 
 @all_scans
@@ -286,7 +301,8 @@ def test_batch_neighbours(scan, T, laws):
     expected = rows_of(laws(scan, inputs), [1])
     mixed = {name: others[name].copy() for name in inputs}
     for name, value in mixed.items():
-        value[1] = inputs[name][1]
+        if name not in scans.SHARED:
+            value[1] = inputs[name][1]
     expect_equal(rows_of(laws(scan, mixed), [1]), expected)
     expect_equal(laws(scan, rows_of(inputs, [1])), expected)
 
@@ -379,7 +395,18 @@ def test_open_gates_against_ungated(scan, T, laws):
         expect_close(UNGATED[scan], ungated, results)
 
 
-@gated_scans
+@pytest.mark.parametrize(
+    "scan",
+    [
+        s
+        for s in LAW_SCANS
+        if s.decay in ("scalar", "vector")
+        # These read, or predict from, what stood before the reset.
+        and not s.reads_before
+        and not s.predicts_undecayed
+    ],
+    ids=name_of,
+)
 @pytest.mark.parametrize("at", [0, 1, 15, 16, 17, 63, 64, 65, 99])
 @pytest.mark.parametrize("initial", ["given", "none"])
 def test_reset_is_a_fresh_start(scan, at, initial, laws):

@@ -109,17 +109,18 @@ Axes LinearScanOp::getIndexAxes() {
   Axes axes;
   int64_t heads = getNumHeads();
   bool sharesHeads = getDecayConstants().has_value();
-  for (Value operand : {Value(getQuery()), Value(getKey()), Value(getValue()),
-                        Value(getDecay())})
-    if (operand)
-      sharesHeads |=
-          cast<RankedTensorType>(operand.getType()).getDimSize(2) != heads;
+  auto headsOf = [&](Value operand) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    return type.getDimSize(operand == getBonus() ? 0 : 2);
+  };
+  for (Value operand : getOperands())
+    if (operand != getInitial())
+      sharesHeads |= headsOf(operand) != heads;
   int64_t batch = axes.add(true), time = axes.add(false),
           head = axes.add(!sharesHeads), key = axes.add(false),
           value = axes.add(true);
   auto headOf = [&](Value operand) {
-    int64_t own = cast<RankedTensorType>(operand.getType()).getDimSize(2);
-    return own == heads ? head : -1;
+    return headsOf(operand) == heads ? head : -1;
   };
   axes.operands = {{batch, time, headOf(getQuery()), key},
                    {batch, time, headOf(getKey()), key},
@@ -127,11 +128,17 @@ Axes LinearScanOp::getIndexAxes() {
   if (getDecay()) {
     DimAxes own{batch, time, headOf(getDecay())};
     if (hasVectorDecay())
-      own.push_back(key);
+      own.push_back(decaysValues() ? value : key);
     axes.operands.push_back(own);
   }
   if (getInitial())
     axes.operands.push_back({batch, head, key, value});
+  if (getBeta())
+    axes.operands.push_back({batch, time, headOf(getBeta())});
+  for (Value transition : getTransition())
+    axes.operands.push_back({batch, time, headOf(transition), key});
+  if (getBonus())
+    axes.operands.push_back({headOf(getBonus()), key});
   axes.results = {{batch, time, head, value}, {batch, head, key, value}};
   return axes;
 }

@@ -1,7 +1,14 @@
 //===- GateChunk.cpp - Linear scans by chunks of products -----------------===//
 //
 // The chunk interface of gate.linear_scan. A chunk is three parts: how decay
-// rescales positions, the update, the read. Decay enters as exponentials of
+// rescales positions, the update, the read. Every member of the family is rows
+// that read the state (queries; what predicts, for a delta update) and rows
+// that add to it (keys, and what a transition adds), and needs from decay the
+// scores of each of the first with each of the second. What is predicted
+// depends on what earlier rows of the chunk predict: a unit triangular system
+// (arXiv 2406.06484, section 3.2; with a transition 2503.14456, appendix).
+//
+// Decay enters as exponentials of
 // sums of log-gates that restart where they are used (the row, the head of a
 // sub-chunk, the start of the chunk) and as products of such factors, all at
 // most 1: never as a difference of long sums, so nothing overflows or cancels,
@@ -13,18 +20,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Gate/IR/TensorBuilder.h"
+#include "GateInputTiles.h"
 
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
-
-#include <functional>
 
 using namespace mlir;
 using namespace gate;
@@ -59,7 +61,8 @@ unsigned LinearScanOp::getNumChunkOutputs() { return 1; }
 int64_t LinearScanOp::getPreferredChunk() {
   // With few keys a token costs less than its share of a chunk's scores, and
   // rounds less: a score would be rounded once per pair of tokens.
-  return getKeyWidth() <= fewKeys ? 1 : 64;
+  // Factors of columns do not come out of products of keys.
+  return getKeyWidth() <= fewKeys || decaysValues() ? 1 : 64;
 }
 
 Value LinearScanOp::getInitialState(unsigned result) {
@@ -91,195 +94,49 @@ RankedTensorType LinearScanOp::getResultTileType(unsigned result,
 }
 
 //===----------------------------------------------------------------------===//
-// Input tiles
-//===----------------------------------------------------------------------===//
-
-/// Row `row` of a tensor of rank 1 or 2, as offsets and sizes.
-static void rowOf(TensorBuilder &b, Value tensor, OpFoldResult row,
-                  Sizes &offsets, Sizes &sizes) {
-  sizes = b.sizes(tensor);
-  offsets.assign(sizes.size(), b.builder.getIndexAttr(0));
-  offsets[0] = row;
-  sizes[0] = b.builder.getIndexAttr(1);
-}
-
-namespace {
-/// How a tile is made from rows of an operand.
-struct TileForm {
-  /// Applied to every element, in the arithmetic type; null for none.
-  std::function<Value(TensorBuilder &, Value)> map;
-  /// A tile of its own even where the operand itself would do.
-  bool pack = false;
-};
-} // namespace
-
-/// `source` with `rows` rows in a tile of `padded` rows of `type`, zeros past
-/// the end, in opposite order where `flip`.
-static Value makeTile(TensorBuilder &b, Value source, OpFoldResult rows,
-                      int64_t padded, Type type, bool flip,
-                      const TileForm &form) {
-  std::optional<int64_t> fixed = getConstantIntValue(rows);
-  bool whole = fixed && *fixed == padded;
-  Type element = cast<RankedTensorType>(source.getType()).getElementType();
-  bool copies = !form.map && element == type;
-  if (whole && copies && !flip) {
-    if (!form.pack || padded == 1)
-      return source;
-    return bufferization::AllocTensorOp::create(
-        b.builder, b.loc, cast<RankedTensorType>(source.getType()),
-        /*dynamicSizes=*/ValueRange(), /*copy=*/source);
-  }
-  Sizes sizes = b.sizes(source);
-  Sizes paddedSizes = sizes;
-  paddedSizes[0] = b.builder.getIndexAttr(padded);
-  Value tile = b.empty(paddedSizes, type);
-  Sizes zeros(sizes.size(), b.builder.getIndexAttr(0));
-  if (!whole) {
-    // The rows past the end, none of them in a full chunk.
-    AffineExpr d0 = b.builder.getAffineDimExpr(0);
-    Sizes places = zeros, rest = sizes;
-    places[0] = rows;
-    rest[0] = affine::makeComposedFoldedAffineApply(b.builder, b.loc,
-                                                    padded - d0, {rows});
-    Value empty = b.slice(tile, places, rest);
-    empty =
-        linalg::FillOp::create(b.builder, b.loc, ValueRange{b.number(type, 0)},
-                               ValueRange{empty})
-            .getResult(0);
-    tile = b.insert(empty, tile, places, rest);
-  }
-  auto copy = [&](TensorBuilder &s, Value from, Value into) {
-    return s.elementwise({from}, into, [&](TensorBuilder &e, ValueRange args) {
-      Value value = e.convert(args[0], type);
-      return form.map ? form.map(e, value) : value;
-    });
-  };
-  if (!flip) {
-    Value part = source;
-    if (!copies)
-      part = copy(b, source, whole ? tile : b.slice(tile, zeros, sizes));
-    return whole ? part : b.insert(part, tile, zeros, sizes);
-  }
-  Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, rows);
-  auto loop = scf::ForOp::create(
-      b.builder, b.loc, b.index(0), count, b.index(1), ValueRange{tile},
-      [&](OpBuilder &builder, Location loc, Value i, ValueRange carried) {
-        TensorBuilder s(builder, loc);
-        Value last = arith::SubIOp::create(builder, loc, count, s.index(1));
-        Value from = arith::SubIOp::create(builder, loc, last, i);
-        Sizes fromOffsets, toOffsets, rowSizes;
-        rowOf(s, source, from, fromOffsets, rowSizes);
-        Value row = s.slice(source, fromOffsets, rowSizes);
-        rowOf(s, carried[0], OpFoldResult(i), toOffsets, rowSizes);
-        Value into = s.slice(carried[0], toOffsets, rowSizes);
-        Value moved =
-            s.insert(copy(s, row, into), carried[0], toOffsets, rowSizes);
-        scf::YieldOp::create(builder, loc, moved);
-      });
-  return loop.getResult(0);
-}
-
-Values LinearScanOp::buildInputTiles(OpBuilder &builder, Location loc,
-                                     ValueRange parallel, OpFoldResult offset,
-                                     OpFoldResult size, int64_t padded) {
-  TensorBuilder b(builder, loc);
-  int64_t heads = getNumHeads();
-  Type wide = getArithmeticType();
-  OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
-  auto tile = [&](Value operand, const TileForm &form) {
-    auto type = cast<RankedTensorType>(operand.getType());
-    int64_t own = type.getDimSize(2);
-    Value head = parallel[1];
-    if (own != heads)
-      head = arith::DivUIOp::create(builder, loc, head, b.index(heads / own));
-    Sizes offsets{parallel[0], offset, head}, sizes{one, size, one};
-    if (type.getRank() == 4) {
-      offsets.push_back(zero);
-      sizes.push_back(builder.getIndexAttr(type.getDimSize(3)));
-    }
-    Value source = b.slice(operand, offsets, sizes, {0, 2});
-    return makeTile(b, source, size, padded, wide, getReverse(), form);
-  };
-  double scale = getScale().convertToDouble();
-  TileForm scaled, packed;
-  scaled.map = [&](TensorBuilder &s, Value x) {
-    return s.mul(x, s.number(wide, scale));
-  };
-  // Values are read by every product of the chunk; heads lie between their rows
-  // in memory, at distances that map many rows to few sets of a cache.
-  packed.pack = true;
-  Values tiles{tile(getQuery(), scaled), tile(getKey(), {}),
-               tile(getValue(), packed)};
-  if (getDecay()) {
-    tiles.push_back(tile(getDecay(), {}));
-  } else if (std::optional<ArrayRef<double>> constants = getDecayConstants()) {
-    SmallVector<Attribute> numbers;
-    for (double v : *constants)
-      numbers.push_back(builder.getFloatAttr(wide, v));
-    Value table = arith::ConstantOp::create(
-        builder, loc,
-        DenseElementsAttr::get(RankedTensorType::get({heads}, wide), numbers));
-    Value g =
-        tensor::ExtractOp::create(builder, loc, table, ValueRange{parallel[1]});
-    Value rows = getValueOrCreateConstantIndexOp(builder, loc, size);
-    tiles.push_back(b.elementwise(
-        {}, b.empty({builder.getIndexAttr(padded)}, wide),
-        [&](TensorBuilder &s, ValueRange) -> Value {
-          Value row = linalg::IndexOp::create(s.builder, s.loc, 0);
-          Value inside = arith::CmpIOp::create(
-              s.builder, s.loc, arith::CmpIPredicate::ult, row, rows);
-          return arith::SelectOp::create(s.builder, s.loc, inside, g,
-                                         s.number(wide, 0));
-        }));
-  }
-  return tiles;
-}
-
-//===----------------------------------------------------------------------===//
 // One chunk
 //===----------------------------------------------------------------------===//
 
 namespace {
 
-/// What the decay part of a chunk gives to the update and the read.
-struct DecayedChunk {
-  /// Per row block: scores [rows, columns up to the block's end].
-  Values scores;
-  /// [C, K] scaled queries times the decay from the chunk's start through the
-  /// row.
-  Value queries;
-  /// Keys times the decay from after the row to the chunk's end, and how they
+/// Rows that add to the state: rows^T values.
+struct Writer {
+  /// [C, K], and [C, V] once they are known.
+  Value rows, values;
+  /// Rows times the decay from after the row to the chunk's end, and how they
   /// are indexed in the product with values: [C, K] or [K, C].
-  Value keys;
-  bool keysAreTransposed = false;
-  /// Total decay of the chunk: [K], or [1], or null for none.
-  Value total;
+  Value toEnd;
+  bool isTransposed = false;
+};
+
+/// Rows that read the state.
+struct Reader {
+  /// [C, K]
+  Value rows;
+  /// Reads the state before its token decays it; before its token adds to it.
+  bool isUndecayed, isStrict;
+  /// [C, K]: rows times the decay from the chunk's start to where they read.
+  Value fromStart;
+  /// Of each writer, per row block: scores [rows, columns up to the block's
+  /// end].
+  SmallVector<Values> scores;
 };
 
 /// Builds one chunk of `rows` tokens on tiles.
 class ChunkBuilder {
 public:
-  ChunkBuilder(OpBuilder &builder, Location loc, ValueRange inputs)
-      : b(builder, loc), query(inputs[0]), key(inputs[1]), value(inputs[2]),
-        decay(inputs.size() > 3 ? inputs[3] : Value()) {
-    auto type = cast<RankedTensorType>(query.getType());
+  ChunkBuilder(LinearScanOp op, OpBuilder &builder, Location loc,
+               ValueRange inputs)
+      : op(op), b(builder, loc), tiles(op, inputs) {
+    auto type = cast<RankedTensorType>(tiles.query.getType());
     rows = type.getDimSize(0);
     keyWidth = type.getDimSize(1);
-    valueWidth = cast<RankedTensorType>(value.getType()).getDimSize(1);
+    valueWidth = cast<RankedTensorType>(tiles.value.getType()).getDimSize(1);
     element = type.getElementType();
     block = rows % subChunkRows == 0 ? subChunkRows : rows;
   }
 
-  Values build(Value output, Value state) {
-    if (rows == 1)
-      return buildToken(output, state);
-    DecayedChunk parts =
-        !decay ? buildUndecayed()
-        : cast<RankedTensorType>(decay.getType()).getRank() == 2
-            ? buildVectorDecay()
-            : buildScalarDecay();
-    return {read(parts, output, state), update(parts, state)};
-  }
+  Values build(Value output, Value state);
 
 private:
   OpFoldResult attr(int64_t n) { return b.builder.getIndexAttr(n); }
@@ -292,6 +149,20 @@ private:
             int64_t column, int64_t width) {
     return b.insert(tile, tensor, {attr(row), attr(column)},
                     {attr(count), attr(width)});
+  }
+  Value zeros(ArrayRef<int64_t> sizes) {
+    Sizes all = llvm::map_to_vector(sizes, [&](int64_t n) { return attr(n); });
+    return b.filled(all, element, 0);
+  }
+  Value empty(ArrayRef<int64_t> sizes) {
+    Sizes all = llvm::map_to_vector(sizes, [&](int64_t n) { return attr(n); });
+    return b.empty(all, element);
+  }
+  /// left right + into, as they lie.
+  Value product(Value left, Value right, Value into) {
+    return b.contract(left, right, into,
+                      {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})},
+                      2);
   }
   /// exp(log) element by element, as a tile of its own.
   Value exponential(Value log) {
@@ -321,25 +192,84 @@ private:
     return b.generic({tile}, into, {b.map(2, {1, 0}), b.map(2, {0, 1})}, 2,
                      [](TensorBuilder &, ValueRange args) { return args[0]; });
   }
+  /// A [rows, rows] matrix where j is not after i, or before it; else 0.
+  Value masked(bool isStrict, Value from,
+               function_ref<Value(TensorBuilder &, Value)> body) {
+    Values inputs;
+    if (from)
+      inputs.push_back(from);
+    return b.elementwise(
+        inputs, empty({rows, rows}), [&](TensorBuilder &s, ValueRange x) {
+          Value i = linalg::IndexOp::create(s.builder, s.loc, 0);
+          Value j = linalg::IndexOp::create(s.builder, s.loc, 1);
+          Value keep = arith::CmpIOp::create(
+              s.builder, s.loc,
+              isStrict ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::uge,
+              i, j);
+          Value value = body(s, from ? x[0] : Value());
+          return arith::SelectOp::create(s.builder, s.loc, keep, value,
+                                         s.number(element, 0))
+              .getResult();
+        });
+  }
 
   Values buildToken(Value output, Value state);
-  DecayedChunk buildVectorDecay();
-  DecayedChunk buildScalarDecay();
-  DecayedChunk buildUndecayed();
-  DecayedChunk buildMasked(Value mask);
-  Value read(DecayedChunk &parts, Value output, Value state);
-  Value update(DecayedChunk &parts, Value state);
-  void buildBlock(int64_t first, Value factors, Value &running, Value &fromHead,
-                  Value &scores, Value &total);
+  Values predictToken(Value state, Value factors);
+  void addReaders();
+  void decayByVectors();
+  void decayByScalars();
+  void leaveUndecayed();
+  void multiplyScores(Reader &reader, Value mask);
+  void walkBlock(int64_t first, Value factors, Values &running,
+                 Values &fromHead, Values &scores, Value &total);
+  Value predict(Value state);
+  Value solve(ArrayRef<Value> system, Value known);
+  Value read(Value output, Value state);
+  Value update(Value state);
 
+  LinearScanOp op;
   TensorBuilder b;
-  /// Scaled queries, keys, values, and the log-decay as [C, K] or [C], or null.
-  Value query, key, value, decay;
+  LinearScanTiles tiles;
   int64_t rows, keyWidth, valueWidth, block;
   Type element;
+  /// The query's reader is the first, what predicts the second; the last writer
+  /// is the key.
+  SmallVector<Reader> readers;
+  SmallVector<Writer> writers;
+  /// Total decay of the chunk: [K], or [1], or null for none.
+  Value total;
+  bool isVector = false;
 };
 
-/// One token needs no products: S = a S + k v^T, o = scale S^T q.
+/// What a token predicts, [1, V], and with delta what it adds with its key.
+Values ChunkBuilder::predictToken(Value state, Value factors) {
+  bool isDecayed = op.getPrediction() == Prediction::decayed && factors;
+  Value reader =
+      op.getUpdate() == Update::delta ? tiles.key : tiles.transitionRead;
+  bool isPerKey = isDecayed && !op.decaysValues() && op.hasVectorDecay();
+  if (isPerKey)
+    reader = b.elementwise(
+        {reader, factors}, empty({1, keyWidth}),
+        [](TensorBuilder &s, ValueRange x) { return s.mul(x[0], x[1]); });
+  Value predicted = product(reader, state, zeros({1, valueWidth}));
+  AffineMap whole = b.map(2, {0, 1});
+  if (isDecayed && !isPerKey)
+    predicted = b.generic(
+        {factors}, predicted,
+        {op.hasVectorDecay() ? whole : b.map(2, {0}), whole}, 2,
+        [](TensorBuilder &s, ValueRange x) { return s.mul(x[1], x[0]); });
+  if (op.getUpdate() != Update::delta)
+    return {predicted, tiles.value};
+  Value added = b.generic({tiles.beta, tiles.value}, predicted,
+                          {b.map(2, {0}), whole, whole}, 2,
+                          [](TensorBuilder &s, ValueRange x) {
+                            return s.mul(x[0], s.sub(x[1], x[2]));
+                          });
+  return {Value(), added};
+}
+
+/// One token needs no products of tiles: what it predicts, one pass over the
+/// state, what it reads.
 Values ChunkBuilder::buildToken(Value output, Value state) {
   AffineMap stateMap = b.map(2, {0, 1});
   MLIRContext *context = b.builder.getContext();
@@ -348,175 +278,259 @@ Values ChunkBuilder::buildToken(Value output, Value state) {
              d1 = b.builder.getAffineDimExpr(1);
   AffineMap onKey = AffineMap::get(2, 0, {first, d0}, context);
   AffineMap onValue = AffineMap::get(2, 0, {first, d1}, context);
-  Values inputs{key, value};
+  Value factors = tiles.decay ? exponential(tiles.decay) : Value();
+  Value predicted, added = tiles.value;
+  if (op.getPredictor()) {
+    Values both = predictToken(state, factors);
+    predicted = both[0];
+    added = both[1];
+  }
+  // Loops: the one row, value, key.
+  auto readFrom = [&](Value from) {
+    Value room = linalg::FillOp::create(b.builder, b.loc,
+                                        ValueRange{b.number(element, 0)},
+                                        ValueRange{output})
+                     .getResult(0);
+    return product(tiles.query, from, room);
+  };
+  Value read = op.readsBefore() ? readFrom(state) : Value();
+  Values inputs{tiles.key, added};
   SmallVector<AffineMap> maps{onKey, onValue};
-  if (decay) {
-    inputs.push_back(exponential(decay));
-    maps.push_back(cast<RankedTensorType>(decay.getType()).getRank() == 2
-                       ? onKey
-                       : AffineMap::get(2, 0, {first}, context));
+  if (predicted) {
+    llvm::append_values(inputs, tiles.transitionAdded, predicted);
+    llvm::append_values(maps, onKey, onValue);
+  }
+  if (factors) {
+    inputs.push_back(factors);
+    maps.push_back(!op.hasVectorDecay() ? AffineMap::get(2, 0, {first}, context)
+                   : op.decaysValues()  ? onValue
+                                        : onKey);
   }
   maps.push_back(stateMap);
   Value next =
       b.generic(inputs, state, maps, 2, [&](TensorBuilder &s, ValueRange args) {
         Value kept = args.back();
-        if (decay)
-          kept = s.mul(kept, args[2]);
+        if (factors)
+          kept = s.mul(kept, args[inputs.size() - 1]);
+        if (predicted)
+          kept = s.add(kept, s.mul(args[2], args[3]));
         return s.add(kept, s.mul(args[0], args[1]));
       });
-  Value zeros =
-      linalg::FillOp::create(b.builder, b.loc, ValueRange{b.number(element, 0)},
-                             ValueRange{output})
-          .getResult(0);
-  // Loops: the one row, value, key.
-  Value read =
-      b.contract(query, next, zeros,
-                 {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
+  if (!read)
+    read = readFrom(next);
   return {read, next};
 }
 
-/// Walks one sub-chunk row by row. `running` [block, K] holds the keys of the
-/// rows so far, each times the decay from after its row through the current
-/// one; `fromHead` [block, K] gets the queries times the decay from the head
-/// of the sub-chunk; `scores` [block, block] the products inside it; `total`
-/// [K] the log-decay of the whole sub-chunk. `factors` [C, K] is exp(decay).
-void ChunkBuilder::buildBlock(int64_t first, Value factors, Value &running,
-                              Value &fromHead, Value &scores, Value &total) {
+void ChunkBuilder::addReaders() {
+  readers.push_back(
+      {tiles.query, op.readsBefore(), op.readsBefore(), Value(), {}});
+  bool isUndecayed = op.getPrediction() == Prediction::undecayed;
+  if (op.getUpdate() == Update::delta)
+    readers.push_back({tiles.key, isUndecayed, true, Value(), {}});
+  if (op.getUpdate() == Update::diagonal_rank_one) {
+    readers.push_back({tiles.transitionRead, isUndecayed, true, Value(), {}});
+    writers.push_back({tiles.transitionAdded, Value(), Value()});
+  }
+  writers.push_back({tiles.key, tiles.value, Value()});
+  for (Reader &reader : readers)
+    reader.scores.resize(writers.size());
+}
+
+/// Walks one sub-chunk row by row. `running` [block, K] of each writer holds
+/// its rows so far, each times the decay from after its row through the current
+/// one; `fromHead` [block, K] of each reader gets its rows times the decay from
+/// the head of the sub-chunk; `scores` [block, block] of each reader with each
+/// writer the products inside it; `sum` [K] the log-decay of the whole
+/// sub-chunk. `factors` [C, K] is exp(decay).
+void ChunkBuilder::walkBlock(int64_t first, Value factors, Values &running,
+                             Values &fromHead, Values &scores, Value &sum) {
+  Values inits = running;
+  llvm::append_range(inits, fromHead);
+  llvm::append_range(inits, scores);
+  inits.push_back(sum);
   auto loop = scf::ForOp::create(
-      b.builder, b.loc, b.index(0), b.index(block), b.index(1),
-      ValueRange{running, fromHead, scores, total},
+      b.builder, b.loc, b.index(0), b.index(block), b.index(1), inits,
       [&](OpBuilder &builder, Location loc, Value i, ValueRange carried) {
         TensorBuilder s(builder, loc);
-        Value run = carried[0], head = carried[1], score = carried[2],
-              sum = carried[3];
+        MutableArrayRef<Value> all;
+        Values values(carried);
+        all = values;
+        MutableArrayRef<Value> run = all.take_front(running.size());
+        MutableArrayRef<Value> head =
+            all.slice(running.size(), fromHead.size());
+        MutableArrayRef<Value> score =
+            all.slice(running.size() + fromHead.size(), scores.size());
+        Value &soFar = all.back();
         OpFoldResult zero = attr(0), one = attr(1), width = attr(keyWidth);
         Value row = arith::AddIOp::create(builder, loc, i, s.index(first));
         auto rowAt = [&](Value tensor, Value at) {
           return s.slice(tensor, {OpFoldResult(at), zero}, {one, width}, {0});
         };
-        Value a = rowAt(factors, row), q = rowAt(query, row);
-        // Older keys decay by this row's factors; this row's key enters.
-        Value older = s.slice(run, {zero, zero}, {OpFoldResult(i), width});
-        older = rescale(s, older, a, 1, {});
-        run = s.insert(older, run, {zero, zero}, {OpFoldResult(i), width});
-        run = s.insert(rowAt(key, row), run, {OpFoldResult(i), zero},
-                       {one, width});
-        sum = s.elementwise(
-            {rowAt(decay, row)}, sum,
+        // A reader's row against the first `count` rows of all writers.
+        auto readRows = [&](unsigned index, Value count) {
+          Reader &reader = readers[index];
+          Value x = rowAt(reader.rows, row);
+          Value headRow = s.elementwise({x, soFar}, rowAt(head[index], i),
+                                        [](TensorBuilder &e, ValueRange y) {
+                                          return e.mul(y[0], e.exp(y[1]));
+                                        });
+          head[index] = s.insert(headRow, head[index], {OpFoldResult(i), zero},
+                                 {one, width});
+          for (unsigned writer = 0; writer < writers.size(); ++writer) {
+            Value &target = score[index * writers.size() + writer];
+            Value seen = s.slice(run[writer], {zero, zero},
+                                 {OpFoldResult(count), width});
+            Value line = s.slice(target, {OpFoldResult(i), zero},
+                                 {one, OpFoldResult(count)}, {0});
+            line =
+                s.contract(seen, x, line,
+                           {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0})}, 1);
+            target = s.insert(line, target, {OpFoldResult(i), zero},
+                              {one, OpFoldResult(count)});
+          }
+        };
+        auto readAll = [&](bool isUndecayed, bool isStrict, Value count) {
+          for (auto [index, reader] : llvm::enumerate(readers))
+            if (reader.isUndecayed == isUndecayed &&
+                reader.isStrict == isStrict)
+              readRows(index, count);
+        };
+        readAll(true, true, i);
+        // Older rows decay by this row's factors.
+        for (Value &rowsSoFar : run) {
+          Value older =
+              s.slice(rowsSoFar, {zero, zero}, {OpFoldResult(i), width});
+          older = rescale(s, older, rowAt(factors, row), 1, {});
+          rowsSoFar = s.insert(older, rowsSoFar, {zero, zero},
+                               {OpFoldResult(i), width});
+        }
+        soFar = s.elementwise(
+            {rowAt(tiles.decay, row)}, soFar,
             [](TensorBuilder &e, ValueRange x) { return e.add(x[1], x[0]); });
-        Value headRow = s.elementwise({q, sum}, rowAt(head, i),
-                                      [](TensorBuilder &e, ValueRange x) {
-                                        return e.mul(x[0], e.exp(x[1]));
-                                      });
-        head = s.insert(headRow, head, {OpFoldResult(i), zero}, {one, width});
-        // scores[i, j] = q_i . run_j for j <= i
+        readAll(false, true, i);
+        // This row enters.
+        for (auto [rowsSoFar, writer] : llvm::zip(run, writers))
+          rowsSoFar = s.insert(rowAt(writer.rows, row), rowsSoFar,
+                               {OpFoldResult(i), zero}, {one, width});
         Value count = arith::AddIOp::create(builder, loc, i, s.index(1));
-        Value seen = s.slice(run, {zero, zero}, {OpFoldResult(count), width});
-        Value line = s.slice(score, {OpFoldResult(i), zero},
-                             {one, OpFoldResult(count)}, {0});
-        line = s.contract(seen, q, line,
-                          {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0})}, 1);
-        score = s.insert(line, score, {OpFoldResult(i), zero},
-                         {one, OpFoldResult(count)});
-        scf::YieldOp::create(builder, loc, Values{run, head, score, sum});
+        readAll(false, false, count);
+        scf::YieldOp::create(builder, loc, values);
       });
-  running = loop.getResult(0);
-  fromHead = loop.getResult(1);
-  scores = loop.getResult(2);
-  total = loop.getResult(3);
+  Values results(loop.getResults());
+  for (Values *group : {&running, &fromHead, &scores})
+    for (Value &value : *group) {
+      value = results.front();
+      results.erase(results.begin());
+    }
+  sum = results.front();
 }
 
-DecayedChunk ChunkBuilder::buildVectorDecay() {
-  DecayedChunk parts;
-  Value factors = exponential(decay);
-  Value fromStart = b.empty({attr(rows), attr(keyWidth)}, element);
-  // Keys of all finished sub-chunks at the head of the current one, [K, C].
-  Value keys = b.empty({attr(keyWidth), attr(rows)}, element);
+void ChunkBuilder::decayByVectors() {
+  isVector = true;
+  Value factors = exponential(tiles.decay);
+  for (Reader &reader : readers)
+    reader.fromStart = empty({rows, keyWidth});
+  // Rows of all finished sub-chunks at the head of the current one, [K, C].
+  for (Writer &writer : writers) {
+    writer.toEnd = empty({keyWidth, rows});
+    writer.isTransposed = true;
+  }
   Value before; // log-decay of all sub-chunks before this one, [K]
   for (int64_t first = 0; first < rows; first += block) {
-    Value running = b.empty({attr(block), attr(keyWidth)}, element);
-    Value fromHead = b.empty({attr(block), attr(keyWidth)}, element);
-    Value inside = b.filled({attr(block), attr(block)}, element, 0);
-    Value total = b.filled({attr(keyWidth)}, element, 0);
-    buildBlock(first, factors, running, fromHead, inside, total);
-    if (first == 0) {
-      parts.scores.push_back(inside);
-      fromStart = put(fromHead, fromStart, 0, block, 0, keyWidth);
-      before = total;
-    } else {
-      Value earlier =
-          b.contract(fromHead, part(keys, 0, keyWidth, 0, first),
-                     b.filled({attr(block), attr(first)}, element, 0),
-                     {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
-      Value scores = b.empty({attr(block), attr(first + block)}, element);
-      scores = put(earlier, scores, 0, block, 0, first);
-      scores = put(inside, scores, 0, block, first, block);
-      parts.scores.push_back(scores);
-      Value slot = part(fromStart, first, block, 0, keyWidth);
-      fromStart = put(rescale(b, fromHead, exponential(before), 1, slot),
-                      fromStart, first, block, 0, keyWidth);
-      Value decayed = rescale(b, part(keys, 0, keyWidth, 0, first),
-                              exponential(total), 0, {});
-      keys = put(decayed, keys, 0, keyWidth, 0, first);
-      before =
-          b.elementwise({total}, before, [](TensorBuilder &s, ValueRange x) {
-            return s.add(x[1], x[0]);
-          });
+    Values running, fromHead, inside;
+    for (size_t i = 0; i < writers.size(); ++i)
+      running.push_back(empty({block, keyWidth}));
+    for (size_t i = 0; i < readers.size(); ++i)
+      fromHead.push_back(empty({block, keyWidth}));
+    for (size_t i = 0; i < readers.size() * writers.size(); ++i)
+      inside.push_back(zeros({block, block}));
+    Value sum = zeros({keyWidth});
+    walkBlock(first, factors, running, fromHead, inside, sum);
+    for (auto [index, reader] : llvm::enumerate(readers)) {
+      for (auto [place, writer] : llvm::enumerate(writers)) {
+        Value own = inside[index * writers.size() + place];
+        if (first == 0) {
+          reader.scores[place].push_back(own);
+          continue;
+        }
+        Value earlier =
+            product(fromHead[index], part(writer.toEnd, 0, keyWidth, 0, first),
+                    zeros({block, first}));
+        Value scores = empty({block, first + block});
+        scores = put(earlier, scores, 0, block, 0, first);
+        scores = put(own, scores, 0, block, first, block);
+        reader.scores[place].push_back(scores);
+      }
+      Value rowsHere = fromHead[index];
+      if (first != 0)
+        rowsHere = rescale(b, rowsHere, exponential(before), 1,
+                           part(reader.fromStart, first, block, 0, keyWidth));
+      reader.fromStart =
+          put(rowsHere, reader.fromStart, first, block, 0, keyWidth);
     }
-    Value slot = part(keys, 0, keyWidth, first, block);
-    keys = put(transpose(running, slot), keys, 0, keyWidth, first, block);
+    for (auto [index, writer] : llvm::enumerate(writers)) {
+      if (first != 0) {
+        Value decayed = rescale(b, part(writer.toEnd, 0, keyWidth, 0, first),
+                                exponential(sum), 0, {});
+        writer.toEnd = put(decayed, writer.toEnd, 0, keyWidth, 0, first);
+      }
+      Value slot = part(writer.toEnd, 0, keyWidth, first, block);
+      writer.toEnd = put(transpose(running[index], slot), writer.toEnd, 0,
+                         keyWidth, first, block);
+    }
+    before = first == 0 ? sum
+                        : b.elementwise({sum}, before,
+                                        [](TensorBuilder &s, ValueRange x) {
+                                          return s.add(x[1], x[0]);
+                                        });
   }
-  parts.queries = fromStart;
-  parts.keys = keys;
-  parts.keysAreTransposed = true;
-  parts.total = exponential(before);
-  return parts;
+  total = exponential(before);
 }
 
-/// Scores as plain products times `mask` [C, C], zero above the diagonal.
-DecayedChunk ChunkBuilder::buildMasked(Value mask) {
-  DecayedChunk parts;
-  Value keys = transpose(key, b.empty({attr(keyWidth), attr(rows)}, element));
-  for (int64_t first = 0; first < rows; first += block) {
-    int64_t end = first + block;
-    Value scores = b.contract(
-        part(query, first, block, 0, keyWidth), part(keys, 0, keyWidth, 0, end),
-        b.filled({attr(block), attr(end)}, element, 0),
-        {b.map(3, {0, 2}), b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
-    scores = b.elementwise(
-        {part(mask, first, block, 0, end)}, scores,
-        [](TensorBuilder &s, ValueRange x) { return s.mul(x[1], x[0]); });
-    parts.scores.push_back(scores);
+/// Scores as plain products times `mask` [C, C].
+void ChunkBuilder::multiplyScores(Reader &reader, Value mask) {
+  for (auto [place, writer] : llvm::enumerate(writers)) {
+    Value columns = transpose(writer.rows, empty({keyWidth, rows}));
+    for (int64_t first = 0; first < rows; first += block) {
+      int64_t end = first + block;
+      Value scores =
+          product(part(reader.rows, first, block, 0, keyWidth),
+                  part(columns, 0, keyWidth, 0, end), zeros({block, end}));
+      scores = b.elementwise(
+          {part(mask, first, block, 0, end)}, scores,
+          [](TensorBuilder &s, ValueRange x) { return s.mul(x[1], x[0]); });
+      reader.scores[place].push_back(scores);
+    }
   }
-  parts.queries = query;
-  parts.keys = key;
-  return parts;
 }
 
-DecayedChunk ChunkBuilder::buildUndecayed() {
-  Value mask = b.elementwise(
-      {}, b.empty({attr(rows), attr(rows)}, element),
-      [&](TensorBuilder &s, ValueRange) -> Value {
-        Value i = linalg::IndexOp::create(s.builder, s.loc, 0);
-        Value j = linalg::IndexOp::create(s.builder, s.loc, 1);
-        Value keep = arith::CmpIOp::create(s.builder, s.loc,
-                                           arith::CmpIPredicate::uge, i, j);
-        return arith::SelectOp::create(
-            s.builder, s.loc, keep, s.number(element, 1), s.number(element, 0));
-      });
-  return buildMasked(mask);
+void ChunkBuilder::leaveUndecayed() {
+  for (Reader &reader : readers) {
+    Value mask = masked(reader.isStrict, Value(), [&](TensorBuilder &s, Value) {
+      return s.number(element, 1);
+    });
+    multiplyScores(reader, mask);
+    reader.fromStart = reader.rows;
+  }
+  for (Writer &writer : writers)
+    writer.toEnd = writer.rows;
 }
 
-/// One log-decay per row: mask[i, j] = exp of its sum over rows j+1 .. i.
-DecayedChunk ChunkBuilder::buildScalarDecay() {
-  Value empty = b.empty({attr(rows), attr(rows)}, element);
+/// One log-decay per row: a mask is exp of its sum over rows j+1 .. i, or
+/// j+1 .. i-1 for what reads before the decay.
+void ChunkBuilder::decayByScalars() {
+  bool isBefore = llvm::any_of(
+      readers, [](const Reader &reader) { return reader.isUndecayed; });
+  Values inits{empty({rows, rows})};
+  if (isBefore)
+    inits.push_back(empty({rows, rows}));
   auto loop = scf::ForOp::create(
-      b.builder, b.loc, b.index(0), b.index(rows), b.index(1),
-      ValueRange{empty},
+      b.builder, b.loc, b.index(0), b.index(rows), b.index(1), inits,
       [&](OpBuilder &builder, Location loc, Value i, ValueRange carried) {
         TensorBuilder s(builder, loc);
         OpFoldResult zero = attr(0), one = attr(1), width = attr(rows);
-        Value g = tensor::ExtractOp::create(builder, loc, decay, ValueRange{i});
+        Value g =
+            tensor::ExtractOp::create(builder, loc, tiles.decay, ValueRange{i});
         Value previous = arith::SelectOp::create(
             builder, loc,
             arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, i,
@@ -525,89 +539,216 @@ DecayedChunk ChunkBuilder::buildScalarDecay() {
         Value above = s.slice(carried[0], {OpFoldResult(previous), zero},
                               {one, width}, {0});
         // A column starts at 0 in its own row and grows from there.
-        Value line = s.elementwise(
-            {above}, s.empty({width}, element),
-            [&](TensorBuilder &e, ValueRange x) -> Value {
-              Value j = linalg::IndexOp::create(e.builder, e.loc, 0);
-              Value started = arith::CmpIOp::create(
-                  e.builder, e.loc, arith::CmpIPredicate::ult, j, i);
-              return arith::SelectOp::create(e.builder, e.loc, started,
-                                             e.add(x[0], g),
-                                             e.number(element, 0));
-            });
-        scf::YieldOp::create(
-            builder, loc,
-            s.insert(line, carried[0], {OpFoldResult(i), zero}, {one, width}));
+        auto started = [&](bool adds) {
+          return s.elementwise(
+              {above}, s.empty({width}, element),
+              [&](TensorBuilder &e, ValueRange x) -> Value {
+                Value j = linalg::IndexOp::create(e.builder, e.loc, 0);
+                Value isOlder = arith::CmpIOp::create(
+                    e.builder, e.loc, arith::CmpIPredicate::ult, j, i);
+                return arith::SelectOp::create(e.builder, e.loc, isOlder,
+                                               adds ? e.add(x[0], g) : x[0],
+                                               e.number(element, 0));
+              });
+        };
+        Values next;
+        if (isBefore)
+          next.push_back(s.insert(started(false), carried[1],
+                                  {OpFoldResult(i), zero}, {one, width}));
+        next.insert(next.begin(),
+                    s.insert(started(true), carried[0], {OpFoldResult(i), zero},
+                             {one, width}));
+        scf::YieldOp::create(builder, loc, next);
       });
-  Value sums = loop.getResult(0);
-  Value mask = b.elementwise(
-      {sums}, b.empty({attr(rows), attr(rows)}, element),
-      [&](TensorBuilder &s, ValueRange x) -> Value {
-        Value i = linalg::IndexOp::create(s.builder, s.loc, 0);
-        Value j = linalg::IndexOp::create(s.builder, s.loc, 1);
-        Value keep = arith::CmpIOp::create(s.builder, s.loc,
-                                           arith::CmpIPredicate::uge, i, j);
-        return arith::SelectOp::create(s.builder, s.loc, keep, s.exp(x[0]),
-                                       s.number(element, 0));
-      });
-  DecayedChunk parts = buildMasked(mask);
   // From the chunk's start through row i: the first column and row 0's own.
-  Value own = tensor::ExtractOp::create(b.builder, b.loc, decay,
+  Value own = tensor::ExtractOp::create(b.builder, b.loc, tiles.decay,
                                         ValueRange{b.index(0)});
   AffineMap column = AffineMap::get(
       1, 0, {b.builder.getAffineDimExpr(0), b.builder.getAffineConstantExpr(0)},
       b.builder.getContext());
-  Value fromStart = b.generic(
-      {sums}, b.empty({attr(rows)}, element), {column, b.map(1, {0})}, 1,
+  Value through = b.generic(
+      {loop.getResult(0)}, empty({rows}), {column, b.map(1, {0})}, 1,
       [&](TensorBuilder &s, ValueRange x) { return s.exp(s.add(x[0], own)); });
+  Value before;
+  if (isBefore)
+    before = b.generic(
+        {loop.getResult(1)}, empty({rows}), {column, b.map(1, {0})}, 1,
+        [&](TensorBuilder &s, ValueRange x) -> Value {
+          Value i = linalg::IndexOp::create(s.builder, s.loc, 0);
+          Value isFirst = arith::CmpIOp::create(
+              s.builder, s.loc, arith::CmpIPredicate::eq, i, s.index(0));
+          return arith::SelectOp::create(s.builder, s.loc, isFirst,
+                                         s.number(element, 1),
+                                         s.exp(s.add(x[0], own)));
+        });
+  auto exponentials = [&](bool isUndecayed, bool isStrict) {
+    return masked(isStrict, loop.getResult(isUndecayed ? 1 : 0),
+                  [](TensorBuilder &s, Value sum) { return s.exp(sum); });
+  };
+  Value mask = exponentials(false, false);
+  for (Reader &reader : readers) {
+    multiplyScores(reader, !reader.isStrict
+                               ? mask
+                               : exponentials(reader.isUndecayed, true));
+    reader.fromStart =
+        rescale(b, reader.rows, reader.isUndecayed ? before : through, 0,
+                empty({rows, keyWidth}));
+  }
   Value toEnd =
       b.slice(mask, {attr(rows - 1), attr(0)}, {attr(1), attr(rows)}, {0});
-  Value room = b.empty({attr(rows), attr(keyWidth)}, element);
-  parts.queries = rescale(b, parts.queries, fromStart, 0, room);
-  parts.keys =
-      rescale(b, key, toEnd, 0, b.empty({attr(rows), attr(keyWidth)}, element));
-  parts.total = b.slice(fromStart, {attr(rows - 1)}, {attr(1)});
-  return parts;
+  for (Writer &writer : writers)
+    writer.toEnd = rescale(b, writer.rows, toEnd, 0, empty({rows, keyWidth}));
+  total = b.slice(through, {attr(rows - 1)}, {attr(1)});
+}
+
+/// U with U = known + system U, for a strictly lower triangular system in row
+/// blocks: blocks before as products, rows of the own block one by one.
+Value ChunkBuilder::solve(ArrayRef<Value> system, Value known) {
+  // A tensor of its own: a row is written while those before it are read.
+  Value solved = empty({rows, valueWidth});
+  for (auto [index, coefficients] : llvm::enumerate(system)) {
+    int64_t first = index * block;
+    Value right = part(known, first, block, 0, valueWidth);
+    if (first != 0)
+      right = product(part(coefficients, 0, block, 0, first),
+                      part(solved, 0, first, 0, valueWidth), right);
+    Value own = part(coefficients, 0, block, first, block);
+    auto loop = scf::ForOp::create(
+        b.builder, b.loc, b.index(0), b.index(block), b.index(1),
+        ValueRange{right, solved},
+        [&](OpBuilder &builder, Location loc, Value i, ValueRange carried) {
+          TensorBuilder s(builder, loc);
+          OpFoldResult zero = attr(0), one = attr(1), width = attr(valueWidth);
+          Value row = arith::AddIOp::create(builder, loc, i, s.index(first));
+          Value before = s.slice(carried[1], {attr(first), zero},
+                                 {OpFoldResult(i), width});
+          Value factors = s.slice(own, {OpFoldResult(i), zero},
+                                  {one, OpFoldResult(i)}, {0});
+          Value line =
+              s.slice(carried[0], {OpFoldResult(i), zero}, {one, width}, {0});
+          line =
+              s.contract(factors, before, line,
+                         {s.map(2, {1}), s.map(2, {1, 0}), s.map(2, {0})}, 1);
+          Value rest =
+              s.insert(line, carried[0], {OpFoldResult(i), zero}, {one, width});
+          // From where it is: `line` itself is a part of `rest` by now.
+          line = s.slice(rest, {OpFoldResult(i), zero}, {one, width}, {0});
+          Value all = s.insert(line, carried[1], {OpFoldResult(row), zero},
+                               {one, width});
+          scf::YieldOp::create(builder, loc, ValueRange{rest, all});
+        });
+    known = put(loop.getResult(0), known, first, block, 0, valueWidth);
+    solved = loop.getResult(1);
+  }
+  return solved;
+}
+
+/// What the rows predict of the state, for delta what they add to it: [C, V].
+Value ChunkBuilder::predict(Value state) {
+  Reader &reader = readers[1];
+  Value known = product(reader.fromStart, state, zeros({rows, valueWidth}));
+  Values system = reader.scores[0];
+  if (op.getUpdate() == Update::delta) {
+    // U = beta (v - P^T k): beta times both sides.
+    AffineMap whole = b.map(2, {0, 1});
+    known = b.generic({tiles.beta, tiles.value}, known,
+                      {b.map(2, {0}), whole, whole}, 2,
+                      [](TensorBuilder &s, ValueRange x) {
+                        return s.mul(x[0], s.sub(x[1], x[2]));
+                      });
+    for (auto [index, scores] : llvm::enumerate(system)) {
+      Value own = b.slice(tiles.beta, {attr(index * block)}, {attr(block)});
+      scores = b.generic({own}, scores, {b.map(2, {0}), whole}, 2,
+                         [](TensorBuilder &s, ValueRange x) -> Value {
+                           return arith::NegFOp::create(s.builder, s.loc,
+                                                        s.mul(x[1], x[0]));
+                         });
+    }
+  } else {
+    // What keys before the row have added is known.
+    for (auto [index, scores] : llvm::enumerate(reader.scores[1])) {
+      int64_t first = index * block;
+      Value line =
+          product(scores, part(tiles.value, 0, first + block, 0, valueWidth),
+                  part(known, first, block, 0, valueWidth));
+      known = put(line, known, first, block, 0, valueWidth);
+    }
+  }
+  return solve(system, known);
 }
 
 /// o = (decayed queries) S + scores v
-Value ChunkBuilder::read(DecayedChunk &parts, Value output, Value state) {
-  SmallVector<AffineMap> plain{b.map(3, {0, 2}), b.map(3, {2, 1}),
-                               b.map(3, {0, 1})};
-  Value zeros =
+Value ChunkBuilder::read(Value output, Value state) {
+  Value room =
       linalg::FillOp::create(b.builder, b.loc, ValueRange{b.number(element, 0)},
                              ValueRange{output})
           .getResult(0);
-  Value result = b.contract(parts.queries, state, zeros, plain, 2);
-  for (auto [index, scores] : llvm::enumerate(parts.scores)) {
-    int64_t first = index * block, end = first + block;
-    Value line =
-        b.contract(scores, part(value, 0, end, 0, valueWidth),
-                   part(result, first, block, 0, valueWidth), plain, 2);
-    result = put(line, result, first, block, 0, valueWidth);
-  }
+  Reader &reader = readers[0];
+  Value result = product(reader.fromStart, state, room);
+  for (auto [place, writer] : llvm::enumerate(writers))
+    for (auto [index, scores] : llvm::enumerate(reader.scores[place])) {
+      int64_t first = index * block, end = first + block;
+      Value line = product(scores, part(writer.values, 0, end, 0, valueWidth),
+                           part(result, first, block, 0, valueWidth));
+      result = put(line, result, first, block, 0, valueWidth);
+    }
   return result;
 }
 
 /// S = total S + (decayed keys)^T v
-Value ChunkBuilder::update(DecayedChunk &parts, Value state) {
-  if (parts.total) {
-    bool perRow = cast<RankedTensorType>(parts.total.getType()).getDimSize(0) ==
-                      keyWidth &&
-                  parts.keysAreTransposed;
+Value ChunkBuilder::update(Value state) {
+  if (total) {
     AffineMap factor =
-        perRow ? b.map(2, {0})
-               : AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(0)},
-                                b.builder.getContext());
+        isVector ? b.map(2, {0})
+                 : AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(0)},
+                                  b.builder.getContext());
     state = b.generic(
-        {parts.total}, state, {factor, b.map(2, {0, 1})}, 2,
+        {total}, state, {factor, b.map(2, {0, 1})}, 2,
         [](TensorBuilder &s, ValueRange x) { return s.mul(x[1], x[0]); });
   }
   // Loops: key, value, row.
-  AffineMap keys =
-      parts.keysAreTransposed ? b.map(3, {0, 2}) : b.map(3, {2, 0});
-  return b.contract(parts.keys, value, state,
-                    {keys, b.map(3, {2, 1}), b.map(3, {0, 1})}, 2);
+  for (Writer &writer : writers)
+    state =
+        b.contract(writer.toEnd, writer.values, state,
+                   {writer.isTransposed ? b.map(3, {0, 2}) : b.map(3, {2, 0}),
+                    b.map(3, {2, 1}), b.map(3, {0, 1})},
+                   2);
+  return state;
+}
+
+Values ChunkBuilder::build(Value output, Value state) {
+  Value bonus;
+  if (tiles.bonus)
+    // q . (u * k) of each row
+    bonus = b.generic(
+        {tiles.query, tiles.key, tiles.bonus}, zeros({rows}),
+        {b.map(2, {0, 1}), b.map(2, {0, 1}), b.map(2, {1}), b.map(2, {0})}, 1,
+        [](TensorBuilder &s, ValueRange x) {
+          return s.add(x[3], s.mul(x[0], s.mul(x[2], x[1])));
+        });
+  Values results;
+  if (rows == 1) {
+    results = buildToken(output, state);
+  } else {
+    addReaders();
+    if (!tiles.decay)
+      leaveUndecayed();
+    else if (cast<RankedTensorType>(tiles.decay.getType()).getRank() == 2)
+      decayByVectors();
+    else
+      decayByScalars();
+    if (op.getPredictor())
+      writers[0].values = predict(state);
+    Value outputs = read(output, state);
+    results = {outputs, update(state)};
+  }
+  if (bonus)
+    results[0] = b.generic({bonus, tiles.value}, results[0],
+                           {b.map(2, {0}), b.map(2, {0, 1}), b.map(2, {0, 1})},
+                           2, [](TensorBuilder &s, ValueRange x) {
+                             return s.add(x[2], s.mul(x[0], x[1]));
+                           });
+  return results;
 }
 
 } // namespace
@@ -615,6 +756,5 @@ Value ChunkBuilder::update(DecayedChunk &parts, Value state) {
 Values LinearScanOp::buildChunk(OpBuilder &builder, Location loc,
                                 ValueRange inputs, ValueRange outputs,
                                 ValueRange states) {
-  ChunkBuilder chunk(builder, loc, inputs);
-  return chunk.build(outputs[0], states[0]);
+  return ChunkBuilder(*this, builder, loc, inputs).build(outputs[0], states[0]);
 }

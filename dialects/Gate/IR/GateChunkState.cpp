@@ -23,7 +23,10 @@ using namespace gate;
 
 using Values = SmallVector<Value>;
 
-bool LinearScanOp::canCombineStates() { return true; }
+bool LinearScanOp::canCombineStates() {
+  // Where tokens predict, what a run of them does is a whole matrix.
+  return !getPredictor() && !decaysValues();
+}
 
 /// The state from zero; the log-decay per key, or one for all of them.
 SmallVector<RankedTensorType> LinearScanOp::getSummaryTypes() {

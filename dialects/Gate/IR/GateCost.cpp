@@ -78,13 +78,21 @@ Cost ShortConvOp::getCost(SizeFunction sizeOf) {
 
 Cost LinearScanOp::getCost(SizeFunction sizeOf) {
   // 2 T (C (K + V) + 2 K V) per head with chunks of C = 64 and no saving from
-  // causality; a single token is an update and a read, 4 K V.
+  // causality; a single token is an update and a read, 4 K V. What predicts
+  // reads the state once more and has scores and a system of its own; with a
+  // transition it adds once more, too.
   double batch = sizeOf(getQuery(), 0), time = sizeOf(getQuery(), 1);
   double heads = getNumHeads(), key = getKeyWidth(), value = getValueWidth();
   double chunk = time > 1 ? 64 : 0;
   Cost cost;
   cost.contractionFlops =
       2 * batch * time * heads * (chunk * (key + value) + 2 * key * value);
+  if (getPredictor()) {
+    double more = chunk * (key + value) / 2 + key * value;
+    if (!getTransition().empty())
+      more += chunk * (key + value) + key * value;
+    cost.contractionFlops += 2 * batch * time * heads * more;
+  }
   if (getDecay())
     cost.elementwiseFlops = elementsOf(getDecay(), sizeOf) * 4;
   cost.bytes = bytesOf(getOperands(), sizeOf) + bytesOf(getResults(), sizeOf);

@@ -133,7 +133,8 @@ Values DenseChunkBuilder::buildState(ValueRange parallel, OpFoldResult offset,
 }
 
 bool LinearScanOp::hasDenseChunk() {
-  return getArithmeticType().isF32() && getPreferredChunk() > 1;
+  return getArithmeticType().isF32() && getPreferredChunk() > 1 &&
+         !getPredictor() && !readsBefore();
 }
 
 Values LinearScanOp::buildDenseChunk(OpBuilder &builder, Location loc,
@@ -158,7 +159,7 @@ FailureOr<Values> LinearScanOp::buildPieces(OpBuilder &builder,
   int64_t heads = getNumHeads(), width = getValueWidth();
   if (getInitial() || !getResult(1).use_empty() || getBeta() ||
       getInputGate() || getBonus() || !getTransition().empty() ||
-      getOffsets() || getDecayAxis() != Axis::key ||
+      getOffsets() || decaysValues() ||
       type.getDimSize(2) != heads || width % pieces != 0)
     return failure();
   // Parts of the values of one head are heads of their own; queries, keys and

@@ -354,45 +354,111 @@ FailureOr<Values> LinearScanOp::buildMeaning(OpBuilder &builder) {
     return s.slice(operand, offsets, sizes, {1});
   };
 
+  SmallVector<OpFoldResult> stateSizes{batch, headCount, keyWidth, valueWidth};
+  // Loops: b, h, v, k.
+  AffineMap columns = AffineMap::get(4, 0, {d0, d1, d2}, context);
+  auto onKey = [&](Value operand) {
+    return AffineMap::get(4, 0, {d0, headOf(operand), d3}, context);
+  };
+  AffineMap transposed = AffineMap::get(4, 0, {d0, d1, d3, d2}, context);
+  // state^T x for every head.
+  auto applied = [&](TensorBuilder &s, Value operand, Value t, Value from) {
+    return s.generic({at(s, operand, t), from},
+                     s.filled({batch, headCount, valueWidth}, wide, 0),
+                     {onKey(operand), transposed, columns}, 3,
+                     [&](TensorBuilder &e, ValueRange args) {
+                       return e.add(args[2],
+                                    e.mul(e.convert(args[0], wide), args[1]));
+                     });
+  };
+  // S' = exp(g) S, in place: what reads S comes before.
+  auto decayed = [&](TensorBuilder &s, Value t, Value from) {
+    Value gate;
+    AffineMap gateMap;
+    if (hasVectorDecay()) {
+      gate = at(s, getDecay(), t);
+      gateMap = keyed(getDecay(), decaysValues() ? d3 : d2);
+    } else if (hasScalarDecay()) {
+      gate = at(s, getDecay(), t);
+      gateMap = AffineMap::get(4, 0, {d0, headOf(getDecay())}, context);
+    } else if (constants) {
+      gate = constants;
+      gateMap = AffineMap::get(4, 0, {d1}, context);
+    } else {
+      return from;
+    }
+    return s.generic({gate}, from, {gateMap, stateMap}, 4,
+                     [&](TensorBuilder &e, ValueRange args) {
+                       return e.mul(e.exp(args[0]), args[1]);
+                     });
+  };
+  // S' + k w^T
+  auto added = [&](TensorBuilder &s, Value key, Value t, Value values,
+                   AffineMap valuesMap, Value into) {
+    return s.generic({at(s, key, t), values}, into,
+                     {keyed(key, d2), valuesMap, stateMap}, 4,
+                     [&](TensorBuilder &e, ValueRange args) {
+                       return e.add(args[2], e.mul(e.convert(args[0], wide),
+                                                   e.convert(args[1], wide)));
+                     });
+  };
+  AffineMap ownColumns = AffineMap::get(4, 0, {d0, d1, d3}, context);
+
   Values results = loopOverTime(
       b, b.size(getQuery(), 1), getReverse(), {output, state},
       [&](TensorBuilder &s, Value t, ValueRange carried) -> Values {
-        Values inputs{at(s, getKey(), t), at(s, getValue(), t)};
-        SmallVector<AffineMap> maps{keyed(getKey(), d2), keyed(getValue(), d3)};
-        if (hasVectorDecay()) {
-          inputs.push_back(at(s, getDecay(), t));
-          maps.push_back(keyed(getDecay(), d2));
-        } else if (hasScalarDecay()) {
-          inputs.push_back(at(s, getDecay(), t));
-          maps.push_back(
-              AffineMap::get(4, 0, {d0, headOf(getDecay())}, context));
-        } else if (constants) {
-          inputs.push_back(constants);
-          maps.push_back(AffineMap::get(4, 0, {d1}, context));
-        }
-        maps.push_back(stateMap);
-        // S = exp(g) S + k v^T
-        Value next =
-            s.generic(inputs, carried[1], maps, 4,
-                      [&](TensorBuilder &e, ValueRange args) {
-                        Value kept = args.back();
-                        if (args.size() == 4)
-                          kept = e.mul(e.exp(args[2]), kept);
-                        return e.add(kept, e.mul(e.convert(args[0], wide),
-                                                 e.convert(args[1], wide)));
-                      });
+        Value next = carried[1], read, predicted;
+        Value predictor = getPredictor();
         // o = scale * S^T q
-        AffineMap readQuery =
-            AffineMap::get(4, 0, {d0, headOf(getQuery()), d3}, context);
-        AffineMap readState = AffineMap::get(4, 0, {d0, d1, d3, d2}, context);
-        AffineMap readOutput = AffineMap::get(4, 0, {d0, d1, d2}, context);
-        Value read = s.generic(
-            {at(s, getQuery(), t), next},
-            s.filled({batch, headCount, valueWidth}, wide, 0),
-            {readQuery, readState, readOutput}, 3,
-            [&](TensorBuilder &e, ValueRange args) {
-              return e.add(args[2], e.mul(e.convert(args[0], wide), args[1]));
-            });
+        if (readsBefore())
+          read = applied(s, getQuery(), t, next);
+        if (predictor && getPrediction() == Prediction::undecayed)
+          predicted = applied(s, predictor, t, next);
+        next = decayed(s, t, next);
+        if (predictor && !predicted)
+          predicted = applied(s, predictor, t, next);
+        Value value = at(s, getValue(), t);
+        AffineMap valueMap = keyed(getValue(), d3);
+        if (getUpdate() == Update::delta) {
+          // beta (v - P^T k), loops b, h, v
+          auto perHead = [&](Value operand, ArrayRef<AffineExpr> more) {
+            SmallVector<AffineExpr> exprs{d0, headOf(operand)};
+            llvm::append_range(exprs, more);
+            return AffineMap::get(3, 0, exprs, context);
+          };
+          AffineMap whole = builder.getMultiDimIdentityMap(3);
+          value = s.generic(
+              {at(s, getBeta(), t), value, predicted},
+              s.empty({batch, headCount, valueWidth}, wide),
+              {perHead(getBeta(), {}), perHead(getValue(), {d2}), whole, whole},
+              3, [&](TensorBuilder &e, ValueRange args) {
+                return e.mul(e.convert(args[0], wide),
+                             e.sub(e.convert(args[1], wide), args[2]));
+              });
+          valueMap = ownColumns;
+        } else if (predictor) {
+          next = added(s, getTransition()[1], t, predicted, ownColumns, next);
+        }
+        next = added(s, getKey(), t, value, valueMap, next);
+        if (!readsBefore())
+          read = applied(s, getQuery(), t, next);
+        if (getBonus()) {
+          // (q . (u * k)) v
+          int64_t own = getBonus().getType().getDimSize(0);
+          AffineExpr head = own == heads ? d1 : d1.floorDiv(heads / own);
+          read = s.generic(
+              {at(s, getQuery(), t), getBonus(), at(s, getKey(), t),
+               at(s, getValue(), t)},
+              read,
+              {onKey(getQuery()), AffineMap::get(4, 0, {head, d3}, context),
+               onKey(getKey()), keyed(getValue(), d2), columns},
+              3, [&](TensorBuilder &e, ValueRange args) {
+                Value product = e.mul(
+                    e.convert(args[0], wide),
+                    e.mul(e.convert(args[1], wide), e.convert(args[2], wide)));
+                return e.add(args[4], e.mul(product, e.convert(args[3], wide)));
+              });
+        }
         Value row = s.elementwise(
             {read}, s.empty({batch, headCount, valueWidth}, element),
             [&](TensorBuilder &e, ValueRange args) {

@@ -169,8 +169,30 @@ static int64_t largestHeads(ValueRange values) {
   return heads;
 }
 
+/// Heads of [heads, width], which has neither batch nor time.
+static int64_t bonusHeads(Value bonus) {
+  auto type =
+      bonus ? dyn_cast<RankedTensorType>(bonus.getType()) : RankedTensorType();
+  return type && type.getRank() == 2 ? type.getDimSize(0) : 1;
+}
+
 int64_t LinearScanOp::getNumHeads() {
-  return largestHeads({getQuery(), getKey(), getValue(), getDecay()});
+  SmallVector<Value> values{getQuery(), getKey(), getValue(), getDecay(),
+                            getBeta()};
+  llvm::append_range(values, getTransition());
+  return std::max(largestHeads(values), bonusHeads(getBonus()));
+}
+
+Value LinearScanOp::getPredictor() {
+  switch (getUpdate()) {
+  case Update::add:
+    return Value();
+  case Update::delta:
+    return getKey();
+  case Update::diagonal_rank_one:
+    return getTransition()[0];
+  }
+  llvm_unreachable("unknown update");
 }
 
 bool LinearScanOp::isLogGate(OpOperand &operand) {
@@ -192,8 +214,12 @@ LogicalResult LinearScanOp::inferReturnTypes(MLIRContext *context,
                              "expects query and value of rank 4, [batch, time, "
                              "heads, width], got ",
                              query, " and ", value);
-  int64_t heads = largestHeads({adaptor.getQuery(), adaptor.getKey(),
-                                adaptor.getValue(), adaptor.getDecay()});
+  SmallVector<Value> operands{adaptor.getQuery(), adaptor.getKey(),
+                              adaptor.getValue(), adaptor.getDecay(),
+                              adaptor.getBeta()};
+  llvm::append_range(operands, adaptor.getTransition());
+  int64_t heads =
+      std::max(largestHeads(operands), bonusHeads(adaptor.getBonus()));
   int64_t batch = mergeSizes(query.getDimSize(0), value.getDimSize(0));
   int64_t time = mergeSizes(query.getDimSize(1), value.getDimSize(1));
   Type wide = query.getElementType().isF64() ? query.getElementType()
@@ -238,29 +264,33 @@ static LogicalResult verifyTokens(LinearScanOp op, StringRef name,
   return success();
 }
 
-/// The parts of the op that no path implements yet are refused here.
-static LogicalResult refuseUnbuilt(LinearScanOp op) {
-  if (op.getUpdate() != Update::add)
-    return op.emitOpError() << "supports update add only so far, got "
-                            << stringifyUpdate(op.getUpdate());
-  if (op.getRead() != Read::after)
-    return op.emitOpError() << "supports read after only so far, got "
-                            << stringifyRead(op.getRead());
-  if (op.getDecayAxis() != Axis::key)
-    return op.emitOpError() << "supports decay_axis key only so far, got "
-                            << stringifyAxis(op.getDecayAxis());
-  if (op.getPrediction() != Prediction::decayed)
+/// Which operands an update and a read have, and their shapes.
+static LogicalResult verifyForm(LinearScanOp op, int64_t heads, int64_t width) {
+  Update update = op.getUpdate();
+  if (update == Update::delta && !op.getBeta())
+    return op.emitOpError() << "expects beta, [batch, time, heads], with "
+                               "update delta; a constant 1 has no effect";
+  if (update != Update::delta && op.getBeta())
+    return op.emitOpError()
+           << "expects beta only with update delta, got update "
+           << stringifyUpdate(update);
+  size_t transitions = update == Update::diagonal_rank_one ? 2 : 0;
+  if (op.getTransition().size() != transitions) {
+    if (transitions)
+      return op.emitOpError()
+             << "expects transition(a, b), what reads the state and what is "
+                "added of it, with update diagonal_rank_one, got "
+             << op.getTransition().size() << " operands";
+    return op.emitOpError() << "expects transition only with update "
+                               "diagonal_rank_one, got update "
+                            << stringifyUpdate(update);
+  }
+  if (op.getPrediction() != Prediction::decayed && !op.getPredictor())
     return op.emitOpError()
            << "expects prediction undecayed only beside an update that "
               "predicts, got update "
-           << stringifyUpdate(op.getUpdate());
-  if (op.getBeta())
-    return op.emitOpError()
-           << "expects beta only with update delta, got update add";
-  if (!op.getTransition().empty())
-    return op.emitOpError() << "expects transition only with update "
-                               "diagonal_rank_one, got update add";
-  if (op.getBonus())
+           << stringifyUpdate(update);
+  if (op.getBonus() && !op.readsBefore())
     return op.emitOpError()
            << "expects bonus only with read before_with_bonus, got read after";
   if (op.getInputGate())
@@ -268,6 +298,22 @@ static LogicalResult refuseUnbuilt(LinearScanOp op) {
   if (op.getOffsets())
     return op.emitOpError()
            << "does not support offsets (packed sequences) so far";
+  if (Value beta = op.getBeta())
+    if (failed(verifyTokens(op, "beta", beta, 3, width, heads)))
+      return failure();
+  for (auto [index, transition] : llvm::enumerate(op.getTransition()))
+    if (failed(verifyTokens(op, index ? "transition b" : "transition a",
+                            transition, 4, width, heads)))
+      return failure();
+  if (Value bonus = op.getBonus()) {
+    auto type = cast<RankedTensorType>(bonus.getType());
+    if (type.getRank() != 2 || !type.hasStaticShape() ||
+        type.getDimSize(1) != width || type.getDimSize(0) == 0 ||
+        heads % type.getDimSize(0) != 0)
+      return op.emitOpError()
+             << "expects bonus [heads, " << width << "] with heads that divide "
+             << heads << ", got " << type;
+  }
   return success();
 }
 
@@ -288,13 +334,16 @@ static LogicalResult verifyDecay(LinearScanOp op, int64_t heads, int64_t width,
     return success();
   }
   Value decay = op.getDecay();
+  if (!decay && op.decaysValues())
+    return op.emitOpError() << "expects decay with decay_axis value, got none";
   if (!decay)
     return success();
   auto type = cast<RankedTensorType>(decay.getType());
   if (type.getRank() != 3 && type.getRank() != 4)
-    return op.emitOpError() << "expects decay [batch, time, heads] or [batch, "
-                               "time, heads, key width], got "
-                            << type;
+    return op.emitOpError()
+           << "expects decay [batch, time, heads] or [batch, "
+              "time, heads, "
+           << stringifyAxis(op.getDecayAxis()) << " width], got " << type;
   if (type.getElementType() != wide)
     return op.emitOpError()
            << "expects decay element type " << wide
@@ -311,7 +360,8 @@ static LogicalResult verifyAgreement(LinearScanOp op, int64_t &batch) {
        {std::pair<StringRef, Value>("query", op.getQuery()),
         std::pair<StringRef, Value>("key", op.getKey()),
         std::pair<StringRef, Value>("value", op.getValue()),
-        std::pair<StringRef, Value>("decay", op.getDecay())}) {
+        std::pair<StringRef, Value>("decay", op.getDecay()),
+        std::pair<StringRef, Value>("beta", op.getBeta())}) {
     if (!operand)
       continue;
     auto type = cast<RankedTensorType>(operand.getType());
@@ -345,7 +395,9 @@ LogicalResult LinearScanOp::verify() {
                            << " to match query, but got " << type << " and "
                            << element;
   Type wide = element.isF64() ? element : Float32Type::get(getContext());
-  if (failed(verifyDecay(*this, heads, width, wide)))
+  if (failed(verifyDecay(*this, heads, decaysValues() ? getValueWidth() : width,
+                         wide)) ||
+      failed(verifyForm(*this, heads, width)))
     return failure();
   int64_t batch;
   if (failed(verifyAgreement(*this, batch)))
@@ -358,7 +410,7 @@ LogicalResult LinearScanOp::verify() {
       return emitOpError() << "expects initial state of type " << expected
                            << ", got " << type;
   }
-  return refuseUnbuilt(*this);
+  return success();
 }
 
 namespace {
@@ -373,10 +425,14 @@ struct DropZeroDecay : OpRewritePattern<LinearScanOp> {
       isZero |= llvm::all_of(*constants, [](double v) { return v == 0; });
     if (!isZero)
       return rewriter.notifyMatchFailure(op, "decay is not constant zero");
-    if (largestHeads({op.getQuery(), op.getKey(), op.getValue()}) !=
-        op.getNumHeads())
+    int64_t heads = op.getNumHeads();
+    if (op.getDecay() && op.getQuery().getType().getDimSize(2) != heads &&
+        op.getKey().getType().getDimSize(2) != heads &&
+        op.getValue().getType().getDimSize(2) != heads)
       return rewriter.notifyMatchFailure(op, "decay sets the number of heads");
     rewriter.modifyOpInPlace(op, [&] {
+      op.setDecayAxis(Axis::key);
+      op.setPrediction(Prediction::decayed);
       op.getDecayMutable().clear();
       op.removeDecayConstantsAttr();
     });

@@ -81,34 +81,50 @@ def Gate_LinearScanOp : Gate_Op<"linear_scan", [
   let summary = "Recurrence linear in a matrix state";
   let description = [{
     Per batch element and head, with `S : [K, V]` starting at `initial` or 0,
-    `update = add`, `read = after`:
+    one token decays the state, adds to it, and is read from it:
 
     ```
-    S_t = diag(exp(g_t)) S_{t-1} + k_t v_t^T
-    o_t = scale * S_t^T q_t
+    S' = diag(exp(g_t)) S_{t-1}            decay_axis = key
+    S' = S_{t-1} diag(exp(g_t))            decay_axis = value
+    S_t = S' + k_t v_t^T                                        update = add
+    S_t = S' + k_t (beta_t (v_t - P^T k_t))^T                   update = delta
+    S_t = S' + b_t (P^T a_t)^T + k_t v_t^T        update = diagonal_rank_one
+    o_t = scale * S_t^T q_t                                     read = after
+    o_t = scale * (S_{t-1} + (u * k_t) v_t^T)^T q_t   read = before_with_bonus
     ```
+
+    `P` is `S'` with `prediction = decayed` and `S_{t-1}` with `undecayed`.
 
     | decay | given by | exp(g_t) |
     |---|---|---|
     | none | nothing | 1 |
     | constant | `decay_constants`, a log-decay per head | the same at every t |
     | scalar | `decay : [B, T, H]` | one number per head |
-    | vector | `decay : [B, T, H, K]` | one number per row of S |
+    | vector | `decay : [B, T, H, K]`, or `[B, T, H, V]` on the value axis | one number per row of S, or per column |
 
     Log-decays are at most 0; `-inf` resets. `q, k : [B, T, Hq, K]`,
-    `v : [B, T, Hv, V]`; the head count of every operand divides the largest
-    one, H, and operand head `h / (H / Hx)` serves head h. States are
+    `v : [B, T, Hv, V]`, `beta : [B, T, Hb]`, `transition(a, b)`, each
+    `[B, T, Ha, K]`, `bonus`, which is `u : [Hu, K]`, 0 where it is absent; the
+    head count of every operand divides the largest one, H, and operand head
+    `h / (H / Hx)` serves head h. States are
     `[B, H, K, V]`. Log-decays, states and all arithmetic are f32, or f64 where
     the inputs are f64; the output has the type of `v`. `reverse` runs time
     from the last token to the first.
 
-    Attributes of later members of the family are part of the op and refused by
-    its verifier until they are built: `update = delta | diagonal_rank_one` with
-    `beta` and `transition`, `prediction`, `read = before_with_bonus` with
-    `bonus`, `decay_axis = value`, `input_gate`, `offsets` (packed sequences).
+    `input_gate` and `offsets` (packed sequences) are part of the op and refused
+    by its verifier until they are built.
+
+    | model | attributes |
+    |---|---|
+    | linear attention, RetNet, simple GLA, Mamba-2, GLA, HGRN2 | the decays with `update = add` |
+    | DeltaNet, Gated DeltaNet, KDA | `update = delta` without decay, with a scalar, with a vector |
+    | RWKV-6 | vector decay, `read = before_with_bonus` with `bonus` |
+    | RWKV-7 | vector decay, `diagonal_rank_one` with `transition(c, -(c * a))`, `prediction = undecayed` |
+    | GSA | `decay_axis = value` for the keys' state, `key` for that of the values |
 
     Sources: arXiv 2312.06635 section 4 (vector decay), 2307.08621 (constant),
-    2405.21060 (scalar).
+    2405.21060 (scalar), 2406.06484, 2412.06464 and 2510.26692 (delta),
+    2404.05892 (bonus), 2503.14456 (diagonal + rank one), 2409.07146 (both axes).
 
     ```mlir
     %o, %last = gate.linear_scan %q, %k, %v decay(%g) initial(%s)
@@ -153,6 +169,11 @@ def Gate_LinearScanOp : Gate_Op<"linear_scan", [
     ::mlir::FloatType getArithmeticType();
     int64_t getKeyWidth() { return getQuery().getType().getDimSize(3); }
     int64_t getValueWidth() { return getValue().getType().getDimSize(3); }
+    /// What a token predicts its part of the state with, [B, T, Hx, K]: the key
+    /// of update delta, the first of `transition`; null for update add.
+    ::mlir::Value getPredictor();
+    bool readsBefore() { return getRead() == Read::before_with_bonus; }
+    bool decaysValues() { return getDecayAxis() == Axis::value; }
     bool hasVectorDecay() { return getDecay() && getDecay().getType().getRank() == 4; }
     bool hasScalarDecay() { return getDecay() && getDecay().getType().getRank() == 3; }
   }];
