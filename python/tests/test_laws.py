@@ -418,7 +418,8 @@ def test_reset_is_a_fresh_start(scan, at, initial, laws):
     before = slice(place + 1, None) if scan.reverse else slice(0, place)
     after = slice(0, place + 1) if scan.reverse else slice(place, None)
     inputs["g"][:, place] = -np.inf
-    for name in ("q", "k", "v"):
+    # Large keys would let a delta update grow without end.
+    for name in ("q", "k", "v") if scan.update == "add" else ("q", "v"):
         inputs[name][:, before] *= np.array(64, NUMPY[scan.type])
     inputs["s0"] *= 1e3
     given = {n: v for n, v in inputs.items() if n != "s0" or used.initial}
@@ -465,7 +466,9 @@ def test_derived_step(scan, tmp_path):
     state, outputs = {"s0": inputs["s0"].copy()}, []
     for t in range(T):
         token = {
-            name: np.ascontiguousarray(
+            name: value
+            if name in scans.SHARED
+            else np.ascontiguousarray(
                 value[:, t : t + 1].reshape(step_shape(library, name, value))
             )
             for name, value in tokens.items()

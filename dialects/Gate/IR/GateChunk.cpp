@@ -62,7 +62,14 @@ int64_t LinearScanOp::getPreferredChunk() {
   // With few keys a token costs less than its share of a chunk's scores, and
   // rounds less: a score would be rounded once per pair of tokens.
   // Factors of columns do not come out of products of keys.
-  return getKeyWidth() <= fewKeys || decaysValues() ? 1 : 64;
+  if (getKeyWidth() <= (getPredictor() ? 2 * fewKeys : fewKeys) ||
+      decaysValues())
+    return 1;
+  // What many tokens predict from one another in few keys is alike, and adds up
+  // errors of scores that a state would not have.
+  if (getPredictor())
+    return std::clamp<int64_t>(llvm::PowerOf2Ceil(getKeyWidth()), 16, 64);
+  return 64;
 }
 
 Value LinearScanOp::getInitialState(unsigned result) {
@@ -325,8 +332,14 @@ void ChunkBuilder::addReaders() {
   readers.push_back(
       {tiles.query, op.readsBefore(), op.readsBefore(), Value(), {}});
   bool isUndecayed = op.getPrediction() == Prediction::undecayed;
-  if (op.getUpdate() == Update::delta)
-    readers.push_back({tiles.key, isUndecayed, true, Value(), {}});
+  if (op.getUpdate() == Update::delta) {
+    Value negative =
+        b.elementwise({tiles.key}, empty({rows, keyWidth}),
+                      [](TensorBuilder &s, ValueRange x) -> Value {
+                        return arith::NegFOp::create(s.builder, s.loc, x[0]);
+                      });
+    readers.push_back({negative, isUndecayed, true, Value(), {}});
+  }
   if (op.getUpdate() == Update::diagonal_rank_one) {
     readers.push_back({tiles.transitionRead, isUndecayed, true, Value(), {}});
     writers.push_back({tiles.transitionAdded, Value(), Value()});
@@ -601,14 +614,18 @@ void ChunkBuilder::decayByScalars() {
   total = b.slice(through, {attr(rows - 1)}, {attr(1)});
 }
 
-/// U with U = known + system U, for a strictly lower triangular system in row
-/// blocks: blocks before as products, rows of the own block one by one.
-Value ChunkBuilder::solve(ArrayRef<Value> system, Value known) {
+/// What rows add of what they predict: U = P for a transition, and for delta
+/// U = beta (v + P), as its readers are negative keys. P = predicted + system U
+/// with a strictly lower triangular system in row blocks: blocks before as
+/// products, rows of the own block one by one. A prediction is added up before
+/// a value, which may be much larger, comes to it.
+Value ChunkBuilder::solve(ArrayRef<Value> system, Value predicted) {
+  bool isDelta = op.getUpdate() == Update::delta;
   // A tensor of its own: a row is written while those before it are read.
   Value solved = empty({rows, valueWidth});
   for (auto [index, coefficients] : llvm::enumerate(system)) {
     int64_t first = index * block;
-    Value right = part(known, first, block, 0, valueWidth);
+    Value right = part(predicted, first, block, 0, valueWidth);
     if (first != 0)
       right = product(part(coefficients, 0, block, 0, first),
                       part(solved, 0, first, 0, valueWidth), right);
@@ -620,61 +637,54 @@ Value ChunkBuilder::solve(ArrayRef<Value> system, Value known) {
           TensorBuilder s(builder, loc);
           OpFoldResult zero = attr(0), one = attr(1), width = attr(valueWidth);
           Value row = arith::AddIOp::create(builder, loc, i, s.index(first));
+          auto rowAt = [&](Value tensor, Value at) {
+            return s.slice(tensor, {OpFoldResult(at), zero}, {one, width}, {0});
+          };
           Value before = s.slice(carried[1], {attr(first), zero},
                                  {OpFoldResult(i), width});
           Value factors = s.slice(own, {OpFoldResult(i), zero},
                                   {one, OpFoldResult(i)}, {0});
           Value line =
-              s.slice(carried[0], {OpFoldResult(i), zero}, {one, width}, {0});
-          line =
-              s.contract(factors, before, line,
+              s.contract(factors, before, rowAt(carried[0], i),
                          {s.map(2, {1}), s.map(2, {1, 0}), s.map(2, {0})}, 1);
           Value rest =
               s.insert(line, carried[0], {OpFoldResult(i), zero}, {one, width});
           // From where it is: `line` itself is a part of `rest` by now.
-          line = s.slice(rest, {OpFoldResult(i), zero}, {one, width}, {0});
+          line = rowAt(rest, i);
+          if (isDelta) {
+            Value beta =
+                tensor::ExtractOp::create(builder, loc, tiles.beta, row);
+            line = s.elementwise({rowAt(tiles.value, row), line},
+                                 rowAt(carried[1], row),
+                                 [&](TensorBuilder &e, ValueRange x) {
+                                   return e.mul(beta, e.add(x[0], x[1]));
+                                 });
+          }
           Value all = s.insert(line, carried[1], {OpFoldResult(row), zero},
                                {one, width});
           scf::YieldOp::create(builder, loc, ValueRange{rest, all});
         });
-    known = put(loop.getResult(0), known, first, block, 0, valueWidth);
+    predicted = put(loop.getResult(0), predicted, first, block, 0, valueWidth);
     solved = loop.getResult(1);
   }
   return solved;
 }
 
-/// What the rows predict of the state, for delta what they add to it: [C, V].
+/// What the rows add of what they predict of the state: [C, V].
 Value ChunkBuilder::predict(Value state) {
   Reader &reader = readers[1];
-  Value known = product(reader.fromStart, state, zeros({rows, valueWidth}));
-  Values system = reader.scores[0];
-  if (op.getUpdate() == Update::delta) {
-    // U = beta (v - P^T k): beta times both sides.
-    AffineMap whole = b.map(2, {0, 1});
-    known = b.generic({tiles.beta, tiles.value}, known,
-                      {b.map(2, {0}), whole, whole}, 2,
-                      [](TensorBuilder &s, ValueRange x) {
-                        return s.mul(x[0], s.sub(x[1], x[2]));
-                      });
-    for (auto [index, scores] : llvm::enumerate(system)) {
-      Value own = b.slice(tiles.beta, {attr(index * block)}, {attr(block)});
-      scores = b.generic({own}, scores, {b.map(2, {0}), whole}, 2,
-                         [](TensorBuilder &s, ValueRange x) -> Value {
-                           return arith::NegFOp::create(s.builder, s.loc,
-                                                        s.mul(x[1], x[0]));
-                         });
-    }
-  } else {
+  Value predicted = product(reader.fromStart, state, zeros({rows, valueWidth}));
+  if (op.getUpdate() == Update::diagonal_rank_one) {
     // What keys before the row have added is known.
     for (auto [index, scores] : llvm::enumerate(reader.scores[1])) {
       int64_t first = index * block;
       Value line =
           product(scores, part(tiles.value, 0, first + block, 0, valueWidth),
-                  part(known, first, block, 0, valueWidth));
-      known = put(line, known, first, block, 0, valueWidth);
+                  part(predicted, first, block, 0, valueWidth));
+      predicted = put(line, predicted, first, block, 0, valueWidth);
     }
   }
-  return solve(system, known);
+  return solve(reader.scores[0], predicted);
 }
 
 /// o = (decayed queries) S + scores v
