@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from programs import Program, Tensor, op, wide
 
@@ -62,6 +63,147 @@ def retnet(type: str) -> Program:
 
 def simple_gla(type: str) -> Program:
     return scan("simple_gla", type, 2, 2, ("B", "T", 1))
+
+
+def unit(names: tuple[str, ...], shape: tuple, type: str) -> str:
+    """%NAME_unit: each of these divided by its length over the last dim."""
+    lines = []
+    for name in names:
+        tensor = Tensor(name, shape, type)
+        lines.append(
+            f"  %{name}_unit = gate.norm %{name} {{kind = #gate.norm_kind<l2>, "
+            f"axes = array<i64: 3>, epsilon = 1.0e-6 : f64}} "
+            f": ({tensor.mlir}) -> {tensor.mlir}"
+        )
+    return "\n".join(lines)
+
+
+def family(
+    name: str,
+    type: str,
+    operands: str,
+    more: tuple[Tensor, ...],
+    attributes: str,
+    units: tuple[str, ...] = ("q", "k"),
+    scale: float = 2**-0.5,
+) -> Program:
+    """One head of width 2 with any operands and attributes."""
+    shape = ("B", "T", 1, 2)
+    inputs = tuple(Tensor(n, shape, type) for n in "qkv") + more
+    results = (
+        Tensor("o", shape, type),
+        Tensor("last", ("B", 1, 2, 2), wide(type)),
+    )
+    used = re.findall(r"%(\w+)", operands)
+    types = {tensor.name: tensor for tensor in inputs}
+    given = [types[name.removesuffix("_unit")] for name in used]
+    head = f"gate.linear_scan {operands} {{scale = {scale:.17e} : f64{attributes}}}"
+    body = unit(units, shape, type) + "\n" + op(results, head, given)
+    return Program(name, inputs, results, body)
+
+
+def delta(name: str, type: str, gate: tuple[Tensor, ...]) -> Program:
+    operands = "%q_unit, %k_unit, %v" + " decay(%g)" * bool(gate) + " beta(%beta)"
+    beta = Tensor("beta", ("B", "T", 1), type)
+    attributes = ", update = #gate.update<delta>"
+    return family(name, type, operands, (*gate, beta), attributes)
+
+
+def delta_net(type: str) -> Program:
+    return delta("delta_net", type, ())
+
+
+def gated_delta_net(type: str) -> Program:
+    return delta("gated_delta_net", type, (Tensor("g", ("B", "T", 1), wide(type)),))
+
+
+def kda(type: str) -> Program:
+    return delta("kda", type, (Tensor("g", ("B", "T", 1, 2), wide(type)),))
+
+
+def rwkv6(type: str) -> Program:
+    g = Tensor("g", ("B", "T", 1, 2), wide(type))
+    u = Tensor("u", (1, 2), type)
+    read = ", read = #gate.read<before_with_bonus>"
+    return family(
+        "rwkv6", type, "%q, %k, %v decay(%g) bonus(%u)", (g, u), read, units=()
+    )
+
+
+def rwkv7(type: str) -> Program:
+    """`a` is the layer's c, `b` its -(c * a)."""
+    g = Tensor("g", ("B", "T", 1, 2), wide(type))
+    a, b = (Tensor(n, ("B", "T", 1, 2), type) for n in "ab")
+    update = ", update = #gate.update<diagonal_rank_one>"
+    update += ", prediction = #gate.prediction<undecayed>"
+    operands = "%q, %k, %v decay(%g) transition(%a, %b)"
+    return family("rwkv7", type, operands, (g, a, b), update, units=(), scale=1)
+
+
+def gsa(type: str) -> Program:
+    """Two states with a softmax over 3 slots between them, scale 1."""
+    shape, slots = ("B", "T", 1, 2), ("B", "T", 1, 3)
+    inputs = tuple(Tensor(n, shape, type) for n in "qkv")
+    g, w = Tensor("g", slots, wide(type)), Tensor("w", slots, type)
+    read, weights = (Tensor(n, slots, type) for n in ("read", "p"))
+    results = (Tensor("o", shape, type), Tensor("last", ("B", 1, 3, 2), wide(type)))
+    inner = (read, Tensor("held", ("B", 1, 2, 3), wide(type)))
+    first = "gate.linear_scan %q, %k, %w decay(%g) {decay_axis = #gate.axis<value>}"
+    second = "gate.linear_scan %p, %w, %v decay(%g)"
+    acc = wide(type)
+    extend = "" if acc == type else "    %xw = arith.extf %x : {t} to {a}\n"
+    extend = extend.format(t=type, a=acc)
+    x = "%x" if acc == type else "%xw"
+    final = "%d" if acc == type else "%n"
+    narrow = "" if acc == type else f"    %n = arith.truncf %d : {acc} to {type}\n"
+    sums = f"tensor<?x?x1x{acc}>"
+    room = f"tensor<?x?x1x3x{type}>"
+    body = f"""{op(inner, first, [inputs[0], inputs[1], w, g])}
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %nb = tensor.dim %q, %c0 : {inputs[0].mlir}
+  %nt = tensor.dim %q, %c1 : {inputs[0].mlir}
+  %zero = arith.constant 0.0 : {acc}
+  %sum_room = tensor.empty(%nb, %nt) : {sums}
+  %sum_zero = linalg.fill ins(%zero : {acc}) outs(%sum_room : {sums}) -> {sums}
+  %sum = linalg.generic {{indexing_maps = [
+      affine_map<(b, t, h, m) -> (b, t, h, m)>, affine_map<(b, t, h, m) -> (b, t, h)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction"]}}
+      ins(%read : {read.mlir}) outs(%sum_zero : {sums}) {{
+  ^bb0(%x: {type}, %s: {acc}):
+{extend}    %e = math.exp {x} : {acc}
+    %y = arith.addf %s, %e : {acc}
+    linalg.yield %y : {acc}
+  }} -> {sums}
+  %p_room = tensor.empty(%nb, %nt) : {room}
+  %p = linalg.generic {{indexing_maps = [
+      affine_map<(b, t, h, m) -> (b, t, h, m)>, affine_map<(b, t, h, m) -> (b, t, h)>,
+      affine_map<(b, t, h, m) -> (b, t, h, m)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]}}
+      ins(%read, %sum : {read.mlir}, {sums}) outs(%p_room : {room}) {{
+  ^bb0(%x: {type}, %s: {acc}, %unused: {type}):
+{extend}    %e = math.exp {x} : {acc}
+    %d = arith.divf %e, %s : {acc}
+{narrow}    linalg.yield {final} : {type}
+  }} -> {room}
+{op(results, second, [weights, w, inputs[2], g])}"""
+    return Program("gsa", (*inputs, w, g), results, body)
+
+
+def mamba2(type: str) -> Program:
+    """One head: queries C, keys B, values Delta x; the skip is added."""
+    c, b = (Tensor(n, ("B", "T", 1, 3), type) for n in "cb")
+    x, skip = (Tensor(n, ("B", "T", 1, 2), type) for n in ("x", "skip"))
+    g = Tensor("g", ("B", "T", 1), wide(type))
+    results = (
+        Tensor("y", ("B", "T", 1, 2), type),
+        Tensor("last", ("B", 1, 3, 2), wide(type)),
+    )
+    inner = (Tensor("read", ("B", "T", 1, 2), type), results[1])
+    scan_op = op(inner, "gate.linear_scan %c, %b, %x decay(%g)", [c, b, x, g])
+    body = f"""{scan_op}
+  %y = arith.addf %read, %skip : {x.mlir}"""
+    return Program("mamba2", (c, b, x, skip, g), results, body)
 
 
 def narrowed(source: str, result: str, shape: str, type: str) -> str:

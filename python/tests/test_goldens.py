@@ -154,6 +154,92 @@ def linear_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Arrays:
 # Linear attention without a feature map, arXiv 2006.16236.
 add(programs.linear_attention, {"q": Q, "k": K, "v": V}, linear_attention)
 
+BETA = sigmoid(fill(0.5, (1, 4, 1)))
+
+# DeltaNet, arXiv 2406.06484; with a gate per token, 2412.06464; with one per key,
+# 2510.26692. Queries and keys have length 1.
+add_known(
+    programs.delta_net,
+    {"q": Q, "k": K, "v": V, "beta": BETA},
+    o=numbers(
+        """0.127870418 0.268698167 | 0.455589587 0.559388151 |
+        0.624315153 0.580069310 | 0.470038119 0.284854283"""
+    ).reshape(1, 4, 1, 2),
+)
+add_known(
+    programs.gated_delta_net,
+    {"q": Q, "k": K, "v": V, "g": SCALAR_GATE, "beta": BETA},
+    o=numbers(
+        """0.127870418 0.268698167 | 0.447699586 0.542808640 |
+        0.604983331 0.555002060 | 0.445428040 0.260689154"""
+    ).reshape(1, 4, 1, 2),
+)
+add_known(
+    programs.kda,
+    {"q": Q, "k": K, "v": V, "g": VECTOR_GATE, "beta": BETA},
+    o=numbers(
+        """0.127870418 0.268698167 | 0.450682432 0.549076591 |
+        0.603556498 0.553608003 | 0.408064051 0.225472172"""
+    ).reshape(1, 4, 1, 2),
+)
+
+# RWKV-6, arXiv 2404.05892: the state before the token, and a bonus for its own.
+add_known(
+    programs.rwkv6,
+    {"q": Q, "k": K, "v": V, "g": VECTOR_GATE, "u": fill(0.6, (1, 2))},
+    o=numbers(
+        """0.044466454 0.093438771 | 0.798198760 1.044127171 |
+        2.026253513 2.193481475 | 1.519582027 1.455117613"""
+    ).reshape(1, 4, 1, 2),
+)
+
+# RWKV-7, arXiv 2503.14456: a transition that reads the state before its decay.
+UNIT_K = K / np.sqrt(np.sum(K**2, -1, keepdims=True) + 1e-6)
+add_known(
+    programs.rwkv7,
+    {
+        "q": Q,
+        "k": K,
+        "v": V,
+        "g": -0.6065306597126334 * sigmoid(fill(0.4, (1, 4, 1, 2), 2)),
+        "a": UNIT_K,
+        "b": -UNIT_K * sigmoid(fill(0.7, (1, 4, 1, 2))),
+    },
+    o=numbers(
+        """0.078084061 0.164080514 | 1.272550347 1.432014442 |
+        1.682775113 1.415243356 | 0.516252123 0.283107050"""
+    ).reshape(1, 4, 1, 2),
+)
+
+# Gated slot attention, arXiv 2409.07146: keys decay by slot, which is a column
+# of the first state and a row of the second.
+SLOT_GATE = log_sigmoid(fill(1.0, (1, 4, 1, 3), 2)) / 8
+add_known(
+    programs.gsa,
+    {"q": Q, "k": K, "v": V, "w": 1 - np.exp(SLOT_GATE), "g": SLOT_GATE},
+    o=numbers(
+        """0.005278891 0.011092701 | 0.035889458 0.045946325 |
+        0.171803217 0.160081830 | 0.262864319 0.178672346"""
+    ).reshape(1, 4, 1, 2),
+)
+
+# Mamba-2, arXiv 2405.21060: one head with P = 2 and N = 3.
+MAMBA_X, MAMBA_DELTA = fill(0.1, (1, 4, 1, 2)), np.logaddexp(0, fill(0.2, (1, 4, 1)))
+add_known(
+    programs.mamba2,
+    {
+        "c": fill(0.5, (1, 4, 1, 3)),
+        "b": fill(0.4, (1, 4, 1, 3)),
+        "x": MAMBA_X * MAMBA_DELTA[..., None],
+        "skip": 0.6 * MAMBA_X,
+        "g": -np.exp(0.3) * MAMBA_DELTA,
+    },
+    y=numbers(
+        """0.185532828 0.841654792 | 2.285141745 2.984704728 |
+        0.960914098 0.901981868 | 2.242545445 1.275924835"""
+    ).reshape(1, 4, 1, 2),
+)
+
 # ===----------------------------------------------------------------------=== #
 # The layer of gated linear attention, arXiv 2312.06635 section 4.4
 # ===----------------------------------------------------------------------=== #

@@ -161,18 +161,20 @@ def scan_states() -> Iterator[Program]:
         )
     tokens = "tensor<2x?x4x16xf32>"
     for attribute, message in (
-        ("update = #gate.update<delta>", "update add only so far, got delta"),
+        (
+            "update = #gate.update<delta>",
+            "expects beta, [batch, time, heads], with update delta",
+        ),
         (
             "update = #gate.update<diagonal_rank_one>",
-            "update add only so far, got diagonal_rank_one",
+            "expects transition(a, b), what reads the state and what is added of it",
         ),
         (
-            "read = #gate.read<before_with_bonus>",
-            "read after only so far, got before_with_bonus",
+            "decay_axis = #gate.axis<value>",
+            "expects decay with decay_axis value, got none",
         ),
-        ("decay_axis = #gate.axis<value>", "decay_axis key only so far, got value"),
     ):
-        yield case(attribute, f"supports {message}", attributes=attribute)
+        yield case(attribute, message, attributes=attribute)
     yield case(
         "prediction",
         "expects prediction undecayed only beside an update that predicts, "

@@ -171,9 +171,9 @@ func.func @linear_scan_initial_2x4x16x32xf64(%a0: tensor<2x?x4x16xf32>, %a1: ten
 
 // -----
 
-// Members of the family that no path implements yet.
+// An update, a read and an axis have the operands that they need.
 func.func @linear_scan_update_delta(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4x16xf32>, %a2: tensor<2x?x4x32xf32>) {
-  // expected-error@+1 {{'gate.linear_scan' op supports update add only so far, got delta}}
+  // expected-error@+1 {{'gate.linear_scan' op expects beta, [batch, time, heads], with update delta; a constant 1 has no effect}}
   %r:2 = gate.linear_scan %a0, %a1, %a2 {update = #gate.update<delta>}
     : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
   return
@@ -182,7 +182,7 @@ func.func @linear_scan_update_delta(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4
 // -----
 
 func.func @linear_scan_update_diagonal_rank_one(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4x16xf32>, %a2: tensor<2x?x4x32xf32>) {
-  // expected-error@+1 {{'gate.linear_scan' op supports update add only so far, got diagonal_rank_one}}
+  // expected-error@+1 {{'gate.linear_scan' op expects transition(a, b), what reads the state and what is added of it, with update diagonal_rank_one, got 0 operands}}
   %r:2 = gate.linear_scan %a0, %a1, %a2 {update = #gate.update<diagonal_rank_one>}
     : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
   return
@@ -190,19 +190,46 @@ func.func @linear_scan_update_diagonal_rank_one(%a0: tensor<2x?x4x16xf32>, %a1: 
 
 // -----
 
-func.func @linear_scan_read_before_with_bonus(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4x16xf32>, %a2: tensor<2x?x4x32xf32>) {
-  // expected-error@+1 {{'gate.linear_scan' op supports read after only so far, got before_with_bonus}}
-  %r:2 = gate.linear_scan %a0, %a1, %a2 {read = #gate.read<before_with_bonus>}
-    : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
+func.func @linear_scan_bonus_width(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4x16xf32>, %a2: tensor<2x?x4x32xf32>, %a3: tensor<3x16xf32>) {
+  // expected-error@+1 {{'gate.linear_scan' op expects bonus [heads, 16] with heads that divide 4, got 'tensor<3x16xf32>'}}
+  %r:2 = gate.linear_scan %a0, %a1, %a2 bonus(%a3) {read = #gate.read<before_with_bonus>}
+    : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>, tensor<3x16xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
   return
 }
 
 // -----
 
 func.func @linear_scan_decay_axis_value(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4x16xf32>, %a2: tensor<2x?x4x32xf32>) {
-  // expected-error@+1 {{'gate.linear_scan' op supports decay_axis key only so far, got value}}
+  // expected-error@+1 {{'gate.linear_scan' op expects decay with decay_axis value, got none}}
   %r:2 = gate.linear_scan %a0, %a1, %a2 {decay_axis = #gate.axis<value>}
     : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
+  return
+}
+
+// -----
+
+func.func @linear_scan_decay_axis_width(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4x16xf32>, %a2: tensor<2x?x4x32xf32>) {
+  // expected-error@+1 {{'gate.linear_scan' op expects width 32 of decay, got 'tensor<2x?x4x16xf32>'}}
+  %r:2 = gate.linear_scan %a0, %a1, %a2 decay(%a0) {decay_axis = #gate.axis<value>}
+    : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>, tensor<2x?x4x16xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
+  return
+}
+
+// -----
+
+func.func @linear_scan_beta_rank(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4x16xf32>, %a2: tensor<2x?x4x32xf32>) {
+  // expected-error@+1 {{'gate.linear_scan' op expects beta of rank 3, [batch, time, heads], got 'tensor<2x?x4x16xf32>'}}
+  %r:2 = gate.linear_scan %a0, %a1, %a2 beta(%a0) {update = #gate.update<delta>}
+    : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>, tensor<2x?x4x16xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
+  return
+}
+
+// -----
+
+func.func @linear_scan_transition_width(%a0: tensor<2x?x4x16xf32>, %a1: tensor<2x?x4x16xf32>, %a2: tensor<2x?x4x32xf32>) {
+  // expected-error@+1 {{'gate.linear_scan' op expects width 16 of transition b, got 'tensor<2x?x4x32xf32>'}}
+  %r:2 = gate.linear_scan %a0, %a1, %a2 transition(%a0, %a2) {update = #gate.update<diagonal_rank_one>}
+    : (tensor<2x?x4x16xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>, tensor<2x?x4x16xf32>, tensor<2x?x4x32xf32>) -> (tensor<2x?x4x32xf32>, tensor<2x4x16x32xf32>)
   return
 }
 
