@@ -36,46 +36,209 @@ Value DenseChunkBuilder::tile(Value source, ValueRange parallel,
   return b.slice(source, offsets, sizes, {0, 2});
 }
 
-Value DenseChunkBuilder::maskedProduct(Value left, Value right) {
-  Value all = product(left, {0, 2}, right, {1, 2}, size, size);
+Value DenseChunkBuilder::maskedProduct(const Reader &reader, Value left,
+                                       Value right) {
+  Value all = rawScores(left, right);
   return b.elementwise({all}, b.empty({size, size}, wide()),
                        [&](TensorBuilder &s, ValueRange args) {
-                         return choose(s,
-                                       isBefore(s, row(s, 1), row(s, 0), true),
+                         return choose(s, sees(s, reader, row(s, 0), row(s, 1)),
                                        args[0], s.number(wide(), 0));
                        });
 }
 
+void DenseChunkBuilder::addReaders(ValueRange parallel, OpFoldResult offset) {
+  bool isBefore = op.readsBefore();
+  readers.push_back(
+      {tile(op.getQuery(), parallel, offset), isBefore, isBefore});
+  key = tile(op.getKey(), parallel, offset);
+  value = tile(op.getValue(), parallel, offset);
+  bool isUndecayed = op.getPrediction() == Prediction::undecayed;
+  if (op.getUpdate() == Update::delta) {
+    beta = tile(op.getBeta(), parallel, offset);
+    Value negative =
+        b.elementwise({key}, b.empty(b.sizes(key), operand),
+                      [](TensorBuilder &s, ValueRange args) -> Value {
+                        return arith::NegFOp::create(s.builder, s.loc, args[0]);
+                      });
+    readers.push_back({negative, isUndecayed, true});
+  }
+  if (op.getUpdate() == Update::diagonal_rank_one) {
+    readers.push_back(
+        {tile(op.getTransition()[0], parallel, offset), isUndecayed, true});
+    writers.push_back({tile(op.getTransition()[1], parallel, offset), Value()});
+  }
+  writers.push_back({key, value});
+  if (Value shared = op.getBonus()) {
+    OpFoldResult zero = b.builder.getIndexAttr(0),
+                 one = b.builder.getIndexAttr(1);
+    int64_t own = cast<RankedTensorType>(shared.getType()).getDimSize(0);
+    Value head = parallel[1];
+    if (int64_t heads = op.getNumHeads(); own != heads)
+      head =
+          arith::DivUIOp::create(b.builder, b.loc, head, b.index(heads / own));
+    bonus = b.slice(shared, {OpFoldResult(head), zero}, {one, keys}, {0});
+  }
+}
+
 DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
   Parts parts;
-  parts.scores = maskedProduct(query, key);
-  parts.queries = query;
-  parts.keys = key;
+  for (Reader &reader : readers) {
+    Values &scores = parts.scores.emplace_back();
+    for (Writer &writer : writers)
+      scores.push_back(maskedProduct(reader, reader.rows, writer.rows));
+    parts.fromStart.push_back(reader.rows);
+  }
+  for (Writer &writer : writers)
+    parts.toEnd.push_back(writer.rows);
   return parts;
 }
 
+/// left right + into in nearly f32: operands of 16 bits would leave a system
+/// with errors of its size. Two bf16 each, and the three products of them that
+/// matter.
+Value DenseChunkBuilder::accurateProduct(Value left, Value right, Value into) {
+  if (!isRounded())
+    return multiplied(left, right, into);
+  Type narrow = BFloat16Type::get(b.builder.getContext());
+  auto split = [&](Value from) {
+    Value high = b.elementwise({from}, b.empty(b.sizes(from), narrow),
+                               [&](TensorBuilder &s, ValueRange args) {
+                                 return s.convert(args[0], narrow);
+                               });
+    Value low = b.elementwise(
+        {from, high}, b.empty(b.sizes(from), narrow),
+        [&](TensorBuilder &s, ValueRange args) {
+          return s.convert(s.sub(args[0], s.convert(args[1], wide())), narrow);
+        });
+    return std::pair(high, low);
+  };
+  auto [leftHigh, leftLow] = split(left);
+  auto [rightHigh, rightLow] = split(right);
+  into = multiplied(leftLow, rightHigh, into);
+  into = multiplied(leftHigh, rightLow, into);
+  return multiplied(leftHigh, rightHigh, into);
+}
+
+/// (I - system)^-1 of a strictly triangular [C, C] matrix, from the inverses of
+/// its diagonal blocks of 1, 2, 4 rows and so on: with X that of blocks of s
+/// rows, N what couples two of them, X + X N X is that of blocks of 2 s.
+Value DenseChunkBuilder::inverse(Value system) {
+  // Rows that are in different blocks of `rows`, but in one of twice as many.
+  auto couples = [&](TensorBuilder &s, int64_t rows) {
+    auto blockOf = [&](Value place, int64_t size) -> Value {
+      return arith::DivUIOp::create(s.builder, s.loc, place, s.index(size));
+    };
+    auto compare = [&](arith::CmpIPredicate predicate, int64_t size) -> Value {
+      return arith::CmpIOp::create(s.builder, s.loc, predicate,
+                                   blockOf(row(s, 0), size),
+                                   blockOf(row(s, 1), size));
+    };
+    return arith::AndIOp::create(s.builder, s.loc,
+                                 compare(arith::CmpIPredicate::ne, rows),
+                                 compare(arith::CmpIPredicate::eq, 2 * rows))
+        .getResult();
+  };
+  Value found = b.elementwise(
+      {system}, b.empty({size, size}, wide()),
+      [&](TensorBuilder &s, ValueRange args) {
+        Value isDiagonal = arith::CmpIOp::create(
+            s.builder, s.loc, arith::CmpIPredicate::eq, row(s, 0), row(s, 1));
+        Value coupled = choose(s, couples(s, 1), args[0], s.number(wide(), 0));
+        return choose(s, isDiagonal, s.number(wide(), 1), coupled);
+      });
+  for (int64_t rows = 2; rows < op.getPreferredChunk(); rows *= 2) {
+    Value coupling = b.elementwise({system}, b.empty({size, size}, wide()),
+                                   [&](TensorBuilder &s, ValueRange args) {
+                                     return choose(s, couples(s, rows), args[0],
+                                                   s.number(wide(), 0));
+                                   });
+    Value half = accurateProduct(coupling, found, zeros({size, size}));
+    found = accurateProduct(found, half, found);
+  }
+  return found;
+}
+
+/// U, in the type of operands: what the rows add of what they predict.
+Value DenseChunkBuilder::predict(const Parts &parts, Value state) {
+  Value predicted =
+      multiplied(parts.fromStart[1], state, zeros({size, values}));
+  Value system = parts.scores[1][0];
+  if (op.getUpdate() == Update::diagonal_rank_one) {
+    // What keys before the row have added is known.
+    predicted = multiplied(narrowed(parts.scores[1][1]), value, predicted);
+  } else {
+    AffineMap whole = map(2, {0, 1}), perRow = map(2, {0});
+    predicted =
+        b.generic({predicted, value, beta}, b.empty({size, values}, wide()),
+                  {whole, whole, perRow, whole}, 2,
+                  [&](TensorBuilder &s, ValueRange args) {
+                    return s.mul(s.convert(args[2], wide()),
+                                 s.add(s.convert(args[1], wide()), args[0]));
+                  });
+    system = b.generic({system, beta}, b.empty({size, size}, wide()),
+                       {whole, perRow, whole}, 2,
+                       [&](TensorBuilder &s, ValueRange args) {
+                         return s.mul(args[0], s.convert(args[1], wide()));
+                       });
+  }
+  Value solved = multiplied(narrowed(inverse(system)), narrowed(predicted),
+                            zeros({size, values}));
+  return narrowed(solved);
+}
+
+/// read + (q . (u * k)) v of each row
+Value DenseChunkBuilder::bonusOf(Value read) {
+  AffineMap whole = map(2, {0, 1});
+  Value weights = b.generic(
+      {readers[0].rows, key, bonus}, zeros({size}),
+      {whole, whole, map(2, {1}), map(2, {0})}, 1,
+      [&](TensorBuilder &s, ValueRange args) {
+        Value both =
+            s.mul(s.convert(args[2], wide()), s.convert(args[1], wide()));
+        return s.add(args[3], s.mul(s.convert(args[0], wide()), both));
+      });
+  return b.generic({read, weights, value}, b.empty({size, values}, wide()),
+                   {whole, map(2, {0}), whole, whole}, 2,
+                   [&](TensorBuilder &s, ValueRange args) {
+                     return s.add(args[0],
+                                  s.mul(args[1], s.convert(args[2], wide())));
+                   });
+}
+
 Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
+  Value before, stored;
+  auto readable = [&] {
+    if (!stored) {
+      before = parts.before ? scaledState(state, parts.before) : state;
+      stored = narrowed(before);
+    }
+    return stored;
+  };
+  if (op.getPredictor())
+    writers[0].values = predict(parts, readable());
   // O = scale (A v + queries S).
-  Value read = b.contract(narrowed(parts.scores), value, zeros({size, values}),
-                          {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
-  Value before = parts.before ? scaledState(state, parts.before) : state;
-  read = b.contract(parts.queries, narrowed(before), read,
-                    {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
+  Value read = zeros({size, values});
+  for (auto [scores, writer] : llvm::zip(parts.scores[0], writers))
+    read = multiplied(narrowed(scores), writer.values, read);
+  read = multiplied(parts.fromStart[0], readable(), read);
+  if (bonus)
+    read = bonusOf(read);
   double scale = op.getScale().convertToDouble();
-  Type stored =
+  Type element =
       cast<RankedTensorType>(op.getOutput().getType()).getElementType();
   Value output = b.elementwise(
-      {read}, b.empty({size, values}, stored),
+      {read}, b.empty({size, values}, element),
       [&](TensorBuilder &s, ValueRange args) {
-        return s.convert(s.mul(args[0], s.number(wide(), scale)), stored);
+        return s.convert(s.mul(args[0], s.number(wide(), scale)), element);
       });
 
   // S' = after (before S + keys^T v), or total S + keys^T v.
   Value next = before;
   if (parts.total)
     next = scaledState(state, parts.total);
-  next = b.contract(parts.keys, value, next,
-                    {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2);
+  for (auto [rows, writer] : llvm::zip(parts.toEnd, writers))
+    next = b.contract(rows, writer.values, next,
+                      {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2);
   if (parts.after)
     next = scaledState(next, parts.after);
   return {output, next};
@@ -83,9 +246,7 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
 
 Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
                                 Value state) {
-  query = tile(op.getQuery(), parallel, offset);
-  key = tile(op.getKey(), parallel, offset);
-  value = tile(op.getValue(), parallel, offset);
+  addReaders(parallel, offset);
   if (op.getDecay())
     return dataDecay(logGates(parallel, offset), state);
   Value gate = constantGate(parallel);
@@ -133,8 +294,7 @@ Values DenseChunkBuilder::buildState(ValueRange parallel, OpFoldResult offset,
 }
 
 bool LinearScanOp::hasDenseChunk() {
-  return getArithmeticType().isF32() && getPreferredChunk() > 1 &&
-         !getPredictor() && !readsBefore();
+  return getArithmeticType().isF32() && getPreferredChunk() > 1;
 }
 
 Values LinearScanOp::buildDenseChunk(OpBuilder &builder, Location loc,
@@ -159,8 +319,8 @@ FailureOr<Values> LinearScanOp::buildPieces(OpBuilder &builder,
   int64_t heads = getNumHeads(), width = getValueWidth();
   if (getInitial() || !getResult(1).use_empty() || getBeta() ||
       getInputGate() || getBonus() || !getTransition().empty() ||
-      getOffsets() || decaysValues() ||
-      type.getDimSize(2) != heads || width % pieces != 0)
+      getOffsets() || decaysValues() || type.getDimSize(2) != heads ||
+      width % pieces != 0)
     return failure();
   // Parts of the values of one head are heads of their own; queries, keys and
   // gates are shared by them.

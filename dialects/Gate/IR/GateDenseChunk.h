@@ -9,6 +9,15 @@
 //   read     O = A v + (q exp(b)) S
 //   update   S' = exp(total) S + (k exp(total - b))^T v
 //
+// A delta update or a transition reads the state, too: rows R, negative keys
+// for delta, with the scores L = R k^T of earlier tokens:
+//
+//   predict  P = R exp(b) S + L U,  U = beta (v + P), or P for a transition
+//
+// so that U = (I - beta L)^-1 beta (v + R exp(b) S), where the inverse of a
+// unit triangular matrix is made of products: that of blocks of two, four, and
+// so on, rows (arXiv 2406.06484, section 3.2). U then takes the place of v.
+//
 // A constant gate g: exp(b_i - b_j) is exp((i - j) g). Others: q is multiplied
 // by exp(b_i - b_r) and k by exp(b_r - b_j) for a middle row r, where the check
 // on the chunk's gates shows that neither leaves the range of the operands
@@ -54,8 +63,9 @@ public:
   DenseChunkBuilder(const DenseChunkBuilder &other, mlir::OpBuilder &builder,
                     mlir::Location loc)
       : op(other.op), b(builder, loc), size(other.size), keys(other.keys),
-        values(other.values), operand(other.operand), query(other.query),
-        key(other.key), value(other.value) {}
+        values(other.values), operand(other.operand), key(other.key),
+        value(other.value), beta(other.beta), bonus(other.bonus),
+        readers(other.readers), writers(other.writers) {}
 
   Values build(mlir::ValueRange parallel, mlir::OpFoldResult offset,
                mlir::Value state);
@@ -63,12 +73,25 @@ public:
                     mlir::ValueRange summary);
 
 private:
+  /// Rows that read the state: the queries, then what predicts.
+  struct Reader {
+    /// [C, K], in the type of operands.
+    mlir::Value rows;
+    /// Reads the state before its token decays it; before its token adds to it.
+    bool isUndecayed, isStrict;
+  };
+  /// Rows that add to the state: what a transition adds, then the keys.
+  struct Writer {
+    /// [C, K] and [C, V], in the type of operands.
+    mlir::Value rows, values;
+  };
   /// What decay makes of a chunk.
   struct Parts {
-    /// [C, C] scores.
-    mlir::Value scores;
-    /// [C, K] what reads the state and what updates it.
-    mlir::Value queries, keys;
+    /// [C, C] scores: of each reader with all writers.
+    llvm::SmallVector<Values, 2> scores;
+    /// [C, K] of each reader, what reads the state, and of each writer, what
+    /// updates it.
+    Values fromStart, toEnd;
     /// [K] or [1], null for 1: factors of the state before the read and of what
     /// the chunk has made of it; or of the state over the whole chunk.
     mlir::Value before, after, total;
@@ -81,7 +104,8 @@ private:
   Parts undecayed();
   Parts constantDecay(mlir::Value gate);
   mlir::Value power(TensorBuilder &s, mlir::Value gate, mlir::Value tokens);
-  mlir::Value constantFactors(mlir::Value gate, bool isThrough);
+  mlir::Value constantFactors(mlir::Value gate, bool isThrough,
+                              bool isUndecayed = false);
   mlir::Value constantTotal(mlir::Value gate);
   Values dataDecay(mlir::Value gates, mlir::Value state);
   Parts checkedScalar(mlir::Value gates, mlir::Value first, mlir::Value last);
@@ -89,7 +113,14 @@ private:
   Parts exactScalar(mlir::Value gates, mlir::Value total);
   Parts exactVector(mlir::Value gates, mlir::Value total);
   Values finish(const Parts &parts, mlir::Value state);
-  mlir::Value exactScores(mlir::Value gates);
+  llvm::SmallVector<Values, 2> exactScores(mlir::Value gates);
+  void addReaders(mlir::ValueRange parallel, mlir::OpFoldResult offset);
+  mlir::Value predict(const Parts &parts, mlir::Value state);
+  mlir::Value bonusOf(mlir::Value read);
+  mlir::Value inverse(mlir::Value system);
+  mlir::Value accurateProduct(mlir::Value left, mlir::Value right,
+                              mlir::Value into);
+  mlir::Value sumsFromMiddle(mlir::Value gates, bool isUndecayed);
 
   /// Whether row `x` comes before row `y` in the order of the scan, or is it.
   mlir::Value isBefore(TensorBuilder &s, mlir::Value x, mlir::Value y,
@@ -195,14 +226,39 @@ private:
   mlir::Value
   sumAll(mlir::Value gates,
          llvm::function_ref<mlir::Value(TensorBuilder &, Value)> condition);
-  /// q k^T where j is not after i, else 0.
-  mlir::Value maskedProduct(mlir::Value left, mlir::Value right);
+  /// x y^T of rows of a reader and of a writer, unmasked.
+  mlir::Value rawScores(mlir::Value left, mlir::Value right) {
+    return product(left, {0, 2}, right, {1, 2}, size, size);
+  }
+  /// Whether a reader's row `i` sees what row `j` has added.
+  mlir::Value sees(TensorBuilder &s, const Reader &reader, mlir::Value i,
+                   mlir::Value j) {
+    return isBefore(s, j, i, !reader.isStrict);
+  }
+  /// x y^T where a row sees the other, else 0.
+  mlir::Value maskedProduct(const Reader &reader, mlir::Value left,
+                            mlir::Value right);
+  /// left right + into, as they lie.
+  mlir::Value multiplied(mlir::Value left, mlir::Value right,
+                         mlir::Value into) {
+    return b.contract(left, right, into,
+                      {map(3, {0, 2}), map(3, {2, 1}), map(3, {0, 1})}, 2);
+  }
+  /// Every other kind of reader once: sums through a row, or before it.
+  bool hasReader(bool isUndecayed) {
+    return llvm::any_of(readers, [&](const Reader &reader) {
+      return reader.isUndecayed == isUndecayed;
+    });
+  }
 
   LinearScanOp op;
   TensorBuilder b;
   mlir::OpFoldResult size, keys, values;
   mlir::Type operand;
-  mlir::Value query, key, value;
+  /// [C, K], [C, V]; [C], or null; [K], or null.
+  mlir::Value key, value, beta, bonus;
+  llvm::SmallVector<Reader, 2> readers;
+  llvm::SmallVector<Writer, 2> writers;
 };
 
 } // namespace gate

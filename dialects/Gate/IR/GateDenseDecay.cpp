@@ -143,8 +143,10 @@ Value DenseChunkBuilder::power(TensorBuilder &s, Value gate, Value tokens) {
   return s.exp(s.mul(number, gate), isRounded());
 }
 
-/// [C]: the decay through row i, or after row i to the end of the chunk.
-Value DenseChunkBuilder::constantFactors(Value gate, bool isThrough) {
+/// [C]: the decay through row i, or before it where that is undecayed; or after
+/// row i to the end of the chunk.
+Value DenseChunkBuilder::constantFactors(Value gate, bool isThrough,
+                                         bool isUndecayed) {
   Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
   bool countsDown = op.getReverse() == isThrough;
   return b.generic(
@@ -157,7 +159,8 @@ Value DenseChunkBuilder::constantFactors(Value gate, bool isThrough) {
               s.builder, s.loc,
               arith::SubIOp::create(s.builder, s.loc, count, tokens),
               s.index(1));
-        int64_t more = (isThrough ? 1 : 0) - (countsDown ? 1 : 0);
+        int64_t more =
+            (isThrough && !isUndecayed ? 1 : 0) - (countsDown ? 1 : 0);
         if (more != 0)
           tokens =
               arith::AddIOp::create(s.builder, s.loc, tokens, s.index(more));
@@ -181,39 +184,64 @@ Value DenseChunkBuilder::constantTotal(Value gate) {
 DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
   bool reverse = op.getReverse();
   Parts parts;
-  Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
-  parts.scores = b.elementwise(
-      {raw}, b.empty({size, size}, wide()),
-      [&](TensorBuilder &s, ValueRange args) {
-        Value i = row(s, 0), j = row(s, 1);
-        if (reverse)
-          std::swap(i, j);
-        Value factor =
-            power(s, gate, arith::SubIOp::create(s.builder, s.loc, i, j));
-        return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
-                      s.mul(args[0], factor), s.number(wide(), 0));
-      });
-  parts.queries = narrowed(scaled(query, constantFactors(gate, true), 0));
-  parts.keys = narrowed(scaled(key, constantFactors(gate, false), 0));
+  for (Reader &reader : readers) {
+    Values &scores = parts.scores.emplace_back();
+    for (Writer &writer : writers) {
+      Value raw = rawScores(reader.rows, writer.rows);
+      scores.push_back(b.elementwise(
+          {raw}, b.empty({size, size}, wide()),
+          [&](TensorBuilder &s, ValueRange args) {
+            Value i = row(s, 0), j = row(s, 1);
+            if (reverse)
+              std::swap(i, j);
+            Value tokens = arith::SubIOp::create(s.builder, s.loc, i, j);
+            if (reader.isUndecayed)
+              tokens =
+                  arith::SubIOp::create(s.builder, s.loc, tokens, s.index(1));
+            Value factor = power(s, gate, tokens);
+            return choose(s, sees(s, reader, row(s, 0), row(s, 1)),
+                          s.mul(args[0], factor), s.number(wide(), 0));
+          }));
+    }
+    parts.fromStart.push_back(narrowed(scaled(
+        reader.rows, constantFactors(gate, true, reader.isUndecayed), 0)));
+  }
+  for (Writer &writer : writers)
+    parts.toEnd.push_back(
+        narrowed(scaled(writer.rows, constantFactors(gate, false), 0)));
   parts.total = exponential(constantTotal(gate));
   return parts;
 }
 
-/// One gate per token, sums from the middle row on.
-DenseChunkBuilder::Parts
-DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
-  // +1 after the middle through i, -1 after i through the middle.
-  Value sums = b.generic(
+/// [C] or [C, K]: log-gates after the middle row through row i, or before it
+/// where that is undecayed; of earlier rows negative.
+Value DenseChunkBuilder::sumsFromMiddle(Value gates, bool isUndecayed) {
+  bool isVector = cast<RankedTensorType>(gates.getType()).getRank() == 2;
+  if (isVector)
+    return sumBySigns(
+        [&](TensorBuilder &e, Value i, Value r) {
+          Value through = isBefore(e, r, i, !isUndecayed);
+          Value late = choose(e, through, sign(e, 1), sign(e, 0));
+          Value early = choose(e, through, sign(e, 0), sign(e, -1));
+          return choose(e, isLast(e, r), late, early);
+        },
+        gates, keys);
+  return b.generic(
       {gates}, zeros({size}), {map(2, {1}), map(2, {0})}, 1,
       [&](TensorBuilder &s, ValueRange args) {
-        Value through = isBefore(s, row(s, 1), row(s, 0), true);
+        Value through = isBefore(s, row(s, 1), row(s, 0), !isUndecayed);
         Value zero = s.number(wide(), 0);
         Value minus = arith::NegFOp::create(s.builder, s.loc, args[0]);
         Value late = choose(s, through, args[0], zero);
         Value early = choose(s, through, zero, minus);
         return s.add(args[1], choose(s, isLast(s, row(s, 1)), late, early));
       });
-  auto factors = [&](bool negates) {
+}
+
+/// One gate per token, sums from the middle row on.
+DenseChunkBuilder::Parts
+DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
+  auto factors = [&](Value sums, bool negates) {
     return b.elementwise({sums}, b.empty({size}, wide()),
                          [&](TensorBuilder &s, ValueRange args) {
                            Value log = args[0];
@@ -222,19 +250,33 @@ DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
                            return s.exp(log, isRounded());
                          });
   };
-  Value rows = factors(false), columns = factors(true);
-  Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
+  // Columns take what is through their row.
+  Value through = sumsFromMiddle(gates, false);
+  Value rows, rowsBefore;
+  if (hasReader(false))
+    rows = factors(through, false);
+  Value columns = factors(through, true);
+  if (hasReader(true))
+    rowsBefore = factors(sumsFromMiddle(gates, true), false);
   Parts parts;
-  parts.scores =
-      b.generic({raw, rows, columns}, b.empty({size, size}, wide()),
-                {map(2, {0, 1}), map(2, {0}), map(2, {1}), map(2, {0, 1})}, 2,
-                [&](TensorBuilder &s, ValueRange args) {
-                  return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
-                                s.mul(s.mul(args[0], args[1]), args[2]),
-                                s.number(wide(), 0));
-                });
-  parts.queries = narrowed(scaled(query, rows, 0));
-  parts.keys = narrowed(scaled(key, columns, 0));
+  for (Reader &reader : readers) {
+    Value own = reader.isUndecayed ? rowsBefore : rows;
+    Values &scores = parts.scores.emplace_back();
+    for (Writer &writer : writers) {
+      Value raw = rawScores(reader.rows, writer.rows);
+      scores.push_back(
+          b.generic({raw, own, columns}, b.empty({size, size}, wide()),
+                    {map(2, {0, 1}), map(2, {0}), map(2, {1}), map(2, {0, 1})},
+                    2, [&](TensorBuilder &s, ValueRange args) {
+                      return choose(s, sees(s, reader, row(s, 0), row(s, 1)),
+                                    s.mul(s.mul(args[0], args[1]), args[2]),
+                                    s.number(wide(), 0));
+                    }));
+    }
+    parts.fromStart.push_back(narrowed(scaled(reader.rows, own, 0)));
+  }
+  for (Writer &writer : writers)
+    parts.toEnd.push_back(narrowed(scaled(writer.rows, columns, 0)));
   parts.before = exponential(first);
   parts.after = exponential(last);
   return parts;
@@ -251,39 +293,50 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactScalar(Value gates,
         return choose(s, isBefore(s, row(s, 1), row(s, 0), false), args[0],
                       s.number(wide(), 0));
       });
-  Value logs = sumBySigns(
-      [&](TensorBuilder &s, Value i, Value r) {
-        return choose(s, isBefore(s, r, i, true), sign(s, 1), sign(s, 0));
-      },
-      afterColumn, size);
-  Value raw = product(query, {0, 2}, key, {1, 2}, size, size);
-  parts.scores =
-      b.elementwise({raw, logs}, b.empty({size, size}, wide()),
-                    [&](TensorBuilder &s, ValueRange args) {
-                      return choose(s, isBefore(s, row(s, 1), row(s, 0), true),
-                                    s.mul(args[0], s.exp(args[1], isRounded())),
-                                    s.number(wide(), 0));
-                    });
-  auto through1 = [&](TensorBuilder &s, Value i, Value r) {
-    return isBefore(s, r, i, true);
+  auto through = [&](bool isUndecayed) {
+    return [this, isUndecayed](TensorBuilder &s, Value i, Value r) {
+      return isBefore(s, r, i, !isUndecayed);
+    };
   };
-  auto after1 = [&](TensorBuilder &s, Value i, Value r) {
+  auto after = [&](TensorBuilder &s, Value i, Value r) {
     return isBefore(s, i, r, false);
   };
-  parts.queries =
-      narrowed(scaled(query, exponential(sumRows(gates, through1)), 0));
-  parts.keys = narrowed(scaled(key, exponential(sumRows(gates, after1)), 0));
+  for (Reader &reader : readers) {
+    auto isThrough = through(reader.isUndecayed);
+    Value logs = sumBySigns(
+        [&](TensorBuilder &s, Value i, Value r) {
+          return choose(s, isThrough(s, i, r), sign(s, 1), sign(s, 0));
+        },
+        afterColumn, size);
+    Values &scores = parts.scores.emplace_back();
+    for (Writer &writer : writers) {
+      Value raw = rawScores(reader.rows, writer.rows);
+      scores.push_back(b.elementwise(
+          {raw, logs}, b.empty({size, size}, wide()),
+          [&](TensorBuilder &s, ValueRange args) {
+            return choose(s, sees(s, reader, row(s, 0), row(s, 1)),
+                          s.mul(args[0], s.exp(args[1], isRounded())),
+                          s.number(wide(), 0));
+          }));
+    }
+    parts.fromStart.push_back(narrowed(
+        scaled(reader.rows, exponential(sumRows(gates, isThrough)), 0)));
+  }
+  for (Writer &writer : writers)
+    parts.toEnd.push_back(
+        narrowed(scaled(writer.rows, exponential(sumRows(gates, after)), 0)));
   parts.total = exponential(total);
   return parts;
 }
 
 /// Scores of any gates: token by token, with sums that start after each column.
-Value DenseChunkBuilder::exactScores(Value gates) {
+SmallVector<Values, 2> DenseChunkBuilder::exactScores(Value gates) {
   OpBuilder &builder = b.builder;
   Value count = getValueOrCreateConstantIndexOp(builder, b.loc, size);
+  Values inits{zeros({size, keys})};
+  inits.append(readers.size() * writers.size(), zeros({size, size}));
   auto loop = scf::ForOp::create(
-      builder, b.loc, b.index(0), count, b.index(1),
-      ValueRange{zeros({size, keys}), zeros({size, size})},
+      builder, b.loc, b.index(0), count, b.index(1), inits,
       [&](OpBuilder &inner, Location loc, Value step, ValueRange carried) {
         TensorBuilder s(inner, loc);
         Value i = step;
@@ -297,7 +350,7 @@ Value DenseChunkBuilder::exactScores(Value gates) {
                        one = inner.getIndexAttr(1);
           return s.slice(from, Sizes{i, zero}, Sizes{one, keys}, {0});
         };
-        Value gate = rowOf(gates), reads = rowOf(query);
+        Value gate = rowOf(gates);
         Value logs = s.generic(
             {carried[0], gate}, s.empty({size, keys}, wide()),
             {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0, 1})}, 2,
@@ -305,28 +358,41 @@ Value DenseChunkBuilder::exactScores(Value gates) {
               return choose(e, isBefore(e, row(e, 0), i, false),
                             e.add(args[0], args[1]), e.number(wide(), 0));
             });
-        Value line = s.generic(
-            {key, logs, reads}, s.filled({size}, wide(), 0),
-            {s.map(2, {0, 1}), s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0})},
-            1, [&](TensorBuilder &e, ValueRange args) {
-              Value term = e.mul(
-                  e.mul(e.convert(args[0], wide()), e.convert(args[2], wide())),
-                  e.exp(args[1], isRounded()));
-              return e.add(args[3], term);
-            });
-        Value scores = s.generic(
-            {carried[1], line}, s.empty({size, size}, wide()),
-            {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0, 1})}, 2,
-            [&](TensorBuilder &e, ValueRange args) {
-              Value isRow = arith::CmpIOp::create(
-                  e.builder, e.loc, arith::CmpIPredicate::eq, row(e, 0), i);
-              Value kept = choose(e, isBefore(e, row(e, 1), i, true), args[1],
-                                  e.number(wide(), 0));
-              return choose(e, isRow, kept, args[0]);
-            });
-        scf::YieldOp::create(inner, loc, ValueRange{logs, scores});
+        Values next{logs};
+        for (Reader &reader : readers) {
+          Value reads = rowOf(reader.rows);
+          for (Writer &writer : writers) {
+            // Without the gate of row i for what reads before the decay.
+            Value line = s.generic(
+                {writer.rows, reader.isUndecayed ? carried[0] : logs, reads},
+                s.filled({size}, wide(), 0),
+                {s.map(2, {0, 1}), s.map(2, {0, 1}), s.map(2, {1}),
+                 s.map(2, {0})},
+                1, [&](TensorBuilder &e, ValueRange args) {
+                  Value term = e.mul(e.mul(e.convert(args[0], wide()),
+                                           e.convert(args[2], wide())),
+                                     e.exp(args[1], isRounded()));
+                  return e.add(args[3], term);
+                });
+            next.push_back(s.generic(
+                {carried[next.size()], line}, s.empty({size, size}, wide()),
+                {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0, 1})}, 2,
+                [&](TensorBuilder &e, ValueRange args) {
+                  Value isRow = arith::CmpIOp::create(
+                      e.builder, e.loc, arith::CmpIPredicate::eq, row(e, 0), i);
+                  Value kept = choose(e, sees(e, reader, i, row(e, 1)), args[1],
+                                      e.number(wide(), 0));
+                  return choose(e, isRow, kept, args[0]);
+                }));
+          }
+        }
+        scf::YieldOp::create(inner, loc, next);
       });
-  return loop.getResult(1);
+  SmallVector<Values, 2> scores;
+  for (size_t index = 0; index < readers.size(); ++index)
+    scores.push_back(Values(
+        loop.getResults().slice(1 + index * writers.size(), writers.size())));
+  return scores;
 }
 
 Values DenseChunkBuilder::dataDecay(Value gates, Value state) {
@@ -381,16 +447,9 @@ Values DenseChunkBuilder::dataDecay(Value gates, Value state) {
 /// Sums from the middle row on, whose exponentials are known to be in range.
 DenseChunkBuilder::Parts
 DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
-  // +1 after the middle through i, -1 after i through the middle.
-  Value sums = sumBySigns(
-      [&](TensorBuilder &e, Value i, Value r) {
-        Value through = isBefore(e, r, i, true);
-        Value late = choose(e, through, sign(e, 1), sign(e, 0));
-        Value early = choose(e, through, sign(e, 0), sign(e, -1));
-        return choose(e, isLast(e, r), late, early);
-      },
-      gates, keys);
-  auto rescaled = [&](Value source, bool negates) {
+  Value through = sumsFromMiddle(gates, false);
+  Value before = hasReader(true) ? sumsFromMiddle(gates, true) : Value();
+  auto rescaled = [&](Value source, Value sums, bool negates) {
     return b.elementwise({source, sums}, b.empty(b.sizes(source), operand),
                          [&](TensorBuilder &e, ValueRange args) {
                            Value log = args[1];
@@ -402,9 +461,16 @@ DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
                          });
   };
   Parts parts;
-  parts.queries = rescaled(query, false);
-  parts.keys = rescaled(key, true);
-  parts.scores = maskedProduct(parts.queries, parts.keys);
+  for (Reader &reader : readers)
+    parts.fromStart.push_back(
+        rescaled(reader.rows, reader.isUndecayed ? before : through, false));
+  for (Writer &writer : writers)
+    parts.toEnd.push_back(rescaled(writer.rows, through, true));
+  for (auto [reader, rows] : llvm::zip(readers, parts.fromStart)) {
+    Values &scores = parts.scores.emplace_back();
+    for (Value columns : parts.toEnd)
+      scores.push_back(maskedProduct(reader, rows, columns));
+  }
   parts.before = exponential(first);
   parts.after = exponential(last);
   return parts;
@@ -423,14 +489,20 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactVector(Value gates,
   Parts parts;
   // First: its loop needs the registers.
   parts.scores = exactScores(gates);
-  parts.queries =
-      rescaled(query, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
-                 return isBefore(e, r, i, true);
-               }));
-  parts.keys =
-      rescaled(key, sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
-                 return isBefore(e, i, r, false);
-               }));
+  Value sums[2];
+  for (bool isUndecayed : {false, true})
+    if (hasReader(isUndecayed))
+      sums[isUndecayed] =
+          sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
+            return isBefore(e, r, i, !isUndecayed);
+          });
+  for (Reader &reader : readers)
+    parts.fromStart.push_back(rescaled(reader.rows, sums[reader.isUndecayed]));
+  Value after = sumRows(gates, [&](TensorBuilder &e, Value i, Value r) {
+    return isBefore(e, i, r, false);
+  });
+  for (Writer &writer : writers)
+    parts.toEnd.push_back(rescaled(writer.rows, after));
   parts.total = exponential(total);
   return parts;
 }
