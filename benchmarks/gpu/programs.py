@@ -22,7 +22,17 @@ SCAN_SHAPES = (
     (8, 2048, 32, 256),
 )
 SHORT_SCAN = (1, 256, 16, 128)
-SCAN_KINDS = ("gla", "simple_gla", "retention")
+SCAN_KINDS = (
+    "gla",
+    "simple_gla",
+    "retention",
+    "delta_rule",
+    "gated_delta_rule",
+    "kda",
+)
+#: Kinds with one gate a token, and those that predict with their keys.
+TOKEN_GATED = ("simple_gla", "gated_delta_rule")
+DELTA = ("delta_rule", "gated_delta_rule", "kda")
 #: Gates of gated linear attention in f32, as some models keep them.
 WIDE_SCAN = (4, 4096, 64, 128)
 ATTENTION_SHAPES = ((4, 4096, 16, 128), (1, 16384, 16, 128))
@@ -89,7 +99,8 @@ def retention_decays(heads: int) -> list[float]:
 def scan_text(kind: str, heads: int, width: int) -> str:
     """A scan over bf16 from a state of zeros.
 
-    Gates of a vector are bf16, too, but for "gla_f32"; those of a token are f32.
+    Gates of gated linear attention are bf16, too, but for "gla_f32"; all others
+    are f32.
     """
     tokens = f"tensor<?x?x{heads}x{width}xbf16>"
     state = f"tensor<?x{heads}x{width}x{width}xf32>"
@@ -98,6 +109,9 @@ def scan_text(kind: str, heads: int, width: int) -> str:
         "gla_f32": f"tensor<?x?x{heads}x{width}xf32>",
         "simple_gla": f"tensor<?x?x{heads}xf32>",
         "retention": None,
+        "delta_rule": None,
+        "gated_delta_rule": f"tensor<?x?x{heads}xf32>",
+        "kda": f"tensor<?x?x{heads}x{width}xf32>",
     }[kind]
     arguments = [
         f'%{name}: {tokens} {{gate.name = "{name}", gate.dims = ["B", "T", "", ""]}}'
@@ -114,9 +128,17 @@ def scan_text(kind: str, heads: int, width: int) -> str:
             widened = f"  %wide = arith.extf %g : {gates} to {wide}\n"
             gates, decay = wide, " decay(%wide)"
         types.append(gates)
-    else:
+    elif kind == "retention":
         values = ", ".join(f"{value:.17e}" for value in retention_decays(heads))
         constants = f", decay_constants = array<f64: {values}>"
+    if kind in DELTA:
+        betas = f"tensor<?x?x{heads}xbf16>"
+        arguments.append(
+            f'%beta: {betas} {{gate.name = "beta", gate.dims = ["B", "T", ""]}}'
+        )
+        types.append(betas)
+        decay += " beta(%beta)"
+        constants += ", update = #gate.update<delta>"
     return f"""
 func.func @scan({", ".join(arguments)})
     -> ({tokens} {{gate.name = "o", gate.dims = ["B", "T", "", ""]}})

@@ -1,8 +1,8 @@
 """Rows of linear scans in bf16, beside flash-linear-attention's kernels.
 
 Gates are log-sigmoids of normal numbers: for gated linear attention in bf16, as
-that library's own benchmarks have them, in "gla_f32" and with one gate a token in
-f32; for all alike.
+that library's own benchmarks have them, for all others in f32. Keys of delta rules
+have length 1, and beta is a sigmoid in bf16. All is alike for the peer.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
@@ -13,9 +13,11 @@ from functools import partial
 import torch
 from case import GATE, Case, Context, bf16, relative, unwritten
 from programs import (
+    DELTA,
     SCAN_KINDS,
     SCAN_SHAPES,
     SHORT_SCAN,
+    TOKEN_GATED,
     WIDE_SCAN,
     retention_decays,
     shape_name,
@@ -25,32 +27,40 @@ from timing import sets_for
 FLA = "fla"
 
 
-def recurrence(q, k, v, decay, scale: float) -> torch.Tensor:
+def recurrence(q, k, v, decay, beta, scale: float) -> torch.Tensor:
     """o of one batch element and some heads, token by token in f64.
 
-    q, k, v: [T, H, D]; decay: [T, H, D] or [T, H, 1], factors.
+    q, k, v: [T, H, D]; decay: [T, H, D] or [T, H, 1], factors; beta: [T, H] or
+    nothing.
     """
     tokens, heads, width = q.shape
     state = torch.zeros(heads, width, width, dtype=torch.float64, device=q.device)
     out = torch.empty(tokens, heads, width, dtype=torch.float64, device=q.device)
     for t in range(tokens):
-        state = torch.baddbmm(
-            state * decay[t][:, :, None], k[t][:, :, None], v[t][:, None, :]
-        )
+        state = state * decay[t][:, :, None]
+        value = v[t]
+        if beta is not None:
+            predicted = torch.bmm(k[t][:, None, :], state)[:, 0]
+            value = beta[t][:, None] * (value - predicted)
+        state = torch.baddbmm(state, k[t][:, :, None], value[:, None, :])
         out[t] = torch.bmm(q[t][:, None, :], state)[:, 0]
     return out * scale
 
 
 def peer_call(context: Context, kind: str) -> Callable | None:
-    """fla's function on (q, k, v, g), or nothing."""
+    """fla's function on (q, k, v, g, beta), or nothing."""
     kind = kind.removesuffix("_f32")
     module = context.fla.module(f"fla.ops.{kind}")
     if module is None:
         return None
     function = getattr(module, f"chunk_{kind}")
     if kind == "retention":
-        return lambda q, k, v, g: function(q, k, v)[0]
-    return lambda q, k, v, g: function(q, k, v, g)[0]
+        return lambda q, k, v, g, beta: function(q, k, v)[0]
+    if kind == "delta_rule":
+        return lambda q, k, v, g, beta: function(q, k, v, beta)[0]
+    if kind in DELTA:
+        return lambda q, k, v, g, beta: function(q, k, v, g, beta)[0]
+    return lambda q, k, v, g, beta: function(q, k, v, g)[0]
 
 
 def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
@@ -59,17 +69,21 @@ def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
     case = Case(name, context.work(name))
     f = context.function(case, f"{kind}_h{H}_d{D}", "scan")
 
-    def inputs() -> tuple[torch.Tensor, ...]:
+    def inputs() -> tuple[torch.Tensor | None, ...]:
         q, k, v = (bf16(B, T, H, D) for _ in range(3))
-        if kind == "retention":
-            return q, k, v, None
-        sizes = (B, T, H) if kind == "simple_gla" else (B, T, H, D)
-        g = torch.nn.functional.logsigmoid(torch.randn(*sizes, device="cuda"))
-        return q, k, v, g.to(torch.bfloat16) if kind == "gla" else g
+        g = beta = None
+        if kind in DELTA:
+            k = torch.nn.functional.normalize(k.float(), dim=-1).to(torch.bfloat16)
+            beta = torch.sigmoid(torch.randn(B, T, H, device="cuda"))
+            beta = beta.to(torch.bfloat16)
+        if kind not in ("retention", "delta_rule"):
+            sizes = (B, T, H) if kind in TOKEN_GATED else (B, T, H, D)
+            g = torch.nn.functional.logsigmoid(torch.randn(*sizes, device="cuda"))
+        return q, k, v, g.to(torch.bfloat16) if kind == "gla" else g, beta
 
     bytes_each = 8 * B * T * H * D
     sets = [inputs() for _ in range(sets_for(bytes_each))]
-    q, k, v, g = sets[0]
+    q, k, v, g, beta = sets[0]
     # One batch element and two heads over the whole length.
     heads = [0, H - 1]
     oracle: list[torch.Tensor] = []
@@ -77,21 +91,23 @@ def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
     def error(value: torch.Tensor) -> float:
         if not oracle:
             parts = [x[B - 1, :, heads].double() for x in (q, k, v)]
-            if g is None:
-                logs = torch.tensor(retention_decays(H), device="cuda")[heads]
-                decay = logs.double().exp().expand(T, 2)[:, :, None]
-            else:
+            if g is not None:
                 decay = g[B - 1, :, heads].double().exp()
-                decay = decay[:, :, None] if kind == "simple_gla" else decay
-            oracle.append(recurrence(*parts, decay, D**-0.5))
+                decay = decay[:, :, None] if kind in TOKEN_GATED else decay
+            else:
+                logs = retention_decays(H) if kind == "retention" else [0.0] * H
+                logs = torch.tensor(logs, device="cuda")[heads]
+                decay = logs.double().exp().expand(T, 2)[:, :, None]
+            own = None if beta is None else beta[B - 1, :, heads].double()
+            oracle.append(recurrence(*parts, decay, own, D**-0.5))
         return relative(value[B - 1, :, heads], oracle[0])
 
     if f:
         rooms = [unwritten(B, T, H, D) for _ in sets]
 
-        def ours(q, k, v, g, o):
-            gates = {} if g is None else {"g": g}
-            f(q=q, k=k, v=v, **gates, out=o)
+        def ours(q, k, v, g, beta, o):
+            more = {"g": g, "beta": beta}
+            f(q=q, k=k, v=v, **{n: x for n, x in more.items() if x is not None}, out=o)
 
         calls = [
             lambda one=one, o=o: ours(*one, o)
@@ -108,7 +124,7 @@ def scan(context: Context, kind: str, shape: tuple[int, ...]) -> Case:
 
             bound = [
                 partial(on_stream, f.bind(q=q, k=k, v=v, g=g, out=o))
-                for (q, k, v, g), o in zip(sets, rooms, strict=True)
+                for (q, k, v, g, _), o in zip(sets, rooms, strict=True)
             ]
             case.add(f"{GATE}, bound", bound, lambda: error(rooms[0]))
     add_peers(context, case, kind, sets, error)

@@ -71,7 +71,7 @@ private:
                         ArrayAttr dims, bool isResult, TensorSignature &tensor);
   LogicalResult tieStates();
   LogicalResult boundIndices();
-  void findLogGates();
+  void findDataKinds();
 
   func::FuncOp function;
   FunctionSignature signature;
@@ -233,13 +233,13 @@ LogicalResult SignatureBuilder::boundIndices() {
   return failure(result.wasInterrupted());
 }
 
-/// Arguments that ops use as log-gates.
-void SignatureBuilder::findLogGates() {
+/// What ops expect of the numbers in arguments.
+void SignatureBuilder::findDataKinds() {
   for (BlockArgument argument : function.getArguments())
     for (OpOperand &use : argument.getUses())
       if (auto op = dyn_cast<MeaningOpInterface>(use.getOwner()))
-        if (op.isLogGate(use))
-          signature.tensors[argument.getArgNumber()].isLogGate = true;
+        if (DataKind kind = op.getDataKind(use); kind != DataKind::Any)
+          signature.tensors[argument.getArgNumber()].dataKind = kind;
 }
 
 /// What gate-split-prepare adds, after all other arguments, is no tensor that a
@@ -267,7 +267,7 @@ FailureOr<FunctionSignature> SignatureBuilder::run() {
       return failure();
   if (failed(tieStates()) || failed(boundIndices()))
     return failure();
-  findLogGates();
+  findDataKinds();
   if (auto time = function->getAttrOfType<StringAttr>("gate.time"))
     if (!sizes.count(time.getValue()))
       return function.emitError() << "expects gate.time to be a dim of an "

@@ -60,8 +60,16 @@ static double sample(const TensorSignature &tensor, Generator &generator) {
     return static_cast<double>(generator.next() % bound);
   }
   double x = generator.normal();
-  if (tensor.isLogGate)
+  switch (tensor.dataKind) {
+  case DataKind::Any:
+    break;
+  case DataKind::LogGate:
     return (std::fmin(x, 0) - std::log1p(std::exp(-std::fabs(x)))) / 16;
+  case DataKind::Share:
+    return 1 / (1 + std::exp(-x));
+  case DataKind::UnitRows:
+    return x / std::sqrt(static_cast<double>(tensor.shape.back()));
+  }
   if (tensor.role == GATE_ROLE_PARAMETER) {
     if (tensor.shape.size() >= 2)
       return x / std::sqrt(static_cast<double>(tensor.shape.back()));

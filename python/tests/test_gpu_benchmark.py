@@ -175,7 +175,11 @@ def test_programs_cost_what_their_shapes_say(program, tmp_path: Path) -> None:
             "gla": 2 * B * T * H * D,
             "gla_f32": 4 * B * T * H * D,
             "simple_gla": 4 * B * T * H,
+            "gated_delta_rule": 4 * B * T * H,
+            "kda": 4 * B * T * H * D,
         }.get(kind, 0)
+        if kind in sources.DELTA:
+            gates += 2 * B * T * H  # beta, in bf16
         # The gate of attention is as large as its result.
         tensors = 5 if kind == "attention" else 4
         assert total["bytes"] == 2 * tensors * B * T * H * D + gates

@@ -607,6 +607,18 @@ def carrying(program: Program, attributes: str = "", name: str = "") -> Program:
     return Program(name, tuple(inputs), tuple(outputs), body, attributes)
 
 
+def data_of(scan: Scan, tensor: str, gates: str, name: str) -> str:
+    """What an input of a scan is like: what predicts has length 1."""
+    kinds = {
+        "g": f"gates:{gates}",
+        "beta": "share",
+        "a": "unit",
+        "b": f"transition:{data.seed_of(name, 'a')}",
+        "k": "unit" if scan.update == "delta" else "normal",
+    }
+    return kinds.get(tensor, "normal")
+
+
 def scan_case(
     family: str,
     scan: Scan,
@@ -623,13 +635,17 @@ def scan_case(
         tensor.name: {
             "type": tensor.type,
             "shape": sized(tensor.shape, {"B": len(rows), "T": T}),
-            "data": f"gates:{gates}" if tensor.name == "g" else "normal",
+            "data": data_of(scan, tensor.name, gates, name),
             "seed": data.seed_of(name, tensor.name),
         }
         for tensor in program.inputs
     }
+    if scan.update != "add":
+        more["predicts"] = True
     # What the program calls the last state.
     last = "s0" if carries else "last"
+
+    kernel = f"{family}_{scan.decay}" + f"_{scan.form}" * (scan.form != "add")
 
     def compute(inputs: Arrays) -> tuple[Arrays, Arrays]:
         plain_type = np.float64 if scan.type == "f64" else np.float32
@@ -641,7 +657,7 @@ def scan_case(
         return {"o": o, last: states[T]}, {"o": stored, last: last_plain}
 
     return Case(
-        name, family, f"{family}_{scan.decay}", scan.type, program, specs, "bound",
+        name, family, kernel, scan.type, program, specs, "bound",
         compute, more=more,
     )  # fmt: skip
 
@@ -661,7 +677,7 @@ STEPS = (
 
 
 def steps() -> Iterator[Case]:
-    gates = itertools.cycle(scans.GATES)
+    gates, forms = itertools.cycle(scans.GATES), itertools.cycle(scans.FORMS)
     for turn, (type, (K, V)) in enumerate(itertools.product((*TYPES, "f64"), STEPS)):
         for part, decay in enumerate(("vector", "scalar", "constant", "none")):
             if (turn + part) % 2 and decay != "vector":
@@ -673,6 +689,7 @@ def steps() -> Iterator[Case]:
                 constants=kind if decay == "constant" else "",
                 reverse=turn % 3 == 2,
                 T=(1, 1, 2, 1, 3)[(turn + part) % 5],
+                form=next(forms),
             )  # fmt: skip
             batch = max(3, batch_of(scan, scan.T))
             yield scan_case("step", scan, [kind] * batch, scan.T,

@@ -96,6 +96,12 @@ def log_gates(kind: str, seed: int, count: int) -> np.ndarray:
     return gates
 
 
+def unit_rows(seed: int, shape: Sequence[int]) -> np.ndarray:
+    """Of length 1 along the last dim."""
+    rows = normal(seed, math.prod(shape)).reshape(-1, shape[-1])
+    return rows / np.sqrt(np.sum(rows**2, -1, keepdims=True) + 1e-6)
+
+
 def make(spec: Mapping[str, Any]) -> np.ndarray:
     """An input: {"type", "shape", "data", "seed"}, and "limit" of indices."""
     count, seed = math.prod(spec["shape"]), spec["seed"]
@@ -108,6 +114,14 @@ def make(spec: Mapping[str, Any]) -> np.ndarray:
         values = 1 + 0.25 * normal(seed, count)
     elif data == "positive":
         values = 2 * normal(seed, count) ** 2 + 2.0**-7
+    elif data == "share":
+        values = 1 / (1 + np.exp(-normal(seed, count)))
+    elif data == "unit":
+        values = unit_rows(seed, spec["shape"])
+    elif data == "transition":
+        # What the unit rows of another input, whose seed is given, take away.
+        share = 1 / (1 + np.exp(-normal(seed, count)))
+        values = -share * unit_rows(int(kind), spec["shape"]).reshape(-1)
     elif data == "spread":
         # Arguments of activations, from saturated to small.
         values = 4 * normal(seed, count)

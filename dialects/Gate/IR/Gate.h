@@ -20,6 +20,8 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/TilingInterface.h"
 
+#include "gate/Support/DataKind.h"
+
 #include "Gate/IR/GateDialect.h.inc"
 #include "Gate/IR/GateEnums.h.inc"
 

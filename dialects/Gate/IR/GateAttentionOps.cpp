@@ -30,8 +30,8 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-bool AttentionOp::isLogGate(OpOperand &operand) {
-  return getLogGate() && operand.get() == getLogGate();
+DataKind AttentionOp::getDataKind(OpOperand &operand) {
+  return operand.get() == getLogGate() ? DataKind::LogGate : DataKind::Any;
 }
 
 FloatType AttentionOp::getArithmeticType() {

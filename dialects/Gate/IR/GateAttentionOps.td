@@ -73,7 +73,7 @@ def Gate_AttentionOp : Gate_Op<"attention", [
   }];
   let extraClassDeclaration = compatibleTypes # [{
     /// Of MeaningOpInterface.
-    bool isLogGate(::mlir::OpOperand &operand);
+    ::gate::DataKind getDataKind(::mlir::OpOperand &operand);
     int64_t getNumHeads() { return getQuery().getType().getDimSize(2); }
     /// Query heads that share a head of keys and values.
     int64_t getHeadsPerKey() {

@@ -27,11 +27,10 @@ def MeaningOpInterface : OpInterface<"MeaningOpInterface"> {
     "::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>>", "buildMeaning",
     (ins "::mlir::OpBuilder &":$builder)>,
     InterfaceMethod<[{
-      Whether operand `operand` is a log-gate, at most 0: what seeded data for
-      it must look like.
+      What seeded data for operand `operand` must look like.
     }],
-    "bool", "isLogGate", (ins "::mlir::OpOperand &":$operand), [{}],
-    [{ return false; }]>
+    "::gate::DataKind", "getDataKind", (ins "::mlir::OpOperand &":$operand),
+    [{}], [{ return ::gate::DataKind::Any; }]>
   ];
 }
 

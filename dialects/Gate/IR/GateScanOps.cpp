@@ -195,8 +195,15 @@ Value LinearScanOp::getPredictor() {
   llvm_unreachable("unknown update");
 }
 
-bool LinearScanOp::isLogGate(OpOperand &operand) {
-  return operand.get() == getDecay() || operand.get() == getInputGate();
+DataKind LinearScanOp::getDataKind(OpOperand &operand) {
+  Value value = operand.get();
+  if (value == getDecay() || value == getInputGate())
+    return DataKind::LogGate;
+  if (value == getBeta())
+    return DataKind::Share;
+  if (value == getPredictor() || llvm::is_contained(getTransition(), value))
+    return DataKind::UnitRows;
+  return DataKind::Any;
 }
 
 FloatType LinearScanOp::getArithmeticType() {

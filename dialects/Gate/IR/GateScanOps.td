@@ -161,8 +161,9 @@ def Gate_LinearScanOp : Gate_Op<"linear_scan", [
   }];
   let hasCanonicalizer = 1;
   let extraClassDeclaration = compatibleTypes # [{
-    /// Of MeaningOpInterface: the decay and the input gate are log-gates.
-    bool isLogGate(::mlir::OpOperand &operand);
+    /// Of MeaningOpInterface: the decay and the input gate are log-gates; what
+    /// predicts has rows of length 1, and beta is a share.
+    ::gate::DataKind getDataKind(::mlir::OpOperand &operand);
     /// Heads of the state: the largest head count of any operand.
     int64_t getNumHeads();
     /// f64 when the inputs are, f32 otherwise.

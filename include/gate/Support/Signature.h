@@ -13,6 +13,7 @@
 #define GATE_SUPPORT_SIGNATURE_H
 
 #include "gate/Runtime/Abi.h"
+#include "gate/Support/DataKind.h"
 
 #include <cstdint>
 #include <string>
@@ -39,8 +40,8 @@ struct TensorSignature {
   std::vector<std::string> dims;
   /// See GateArgument::indexBound.
   int64_t indexBound = -1;
-  /// Values are log-gates, at most 0: what seeded data must look like.
-  bool isLogGate = false;
+  /// What seeded data must look like.
+  DataKind dataKind = DataKind::Any;
   /// GATE_ROLE_NEXT_STATE: position in `tensors` of its state, or -1.
   int32_t tied = -1;
   /// The bytes of an embedded parameter; empty when the caller passes it.
