@@ -125,6 +125,9 @@ private:
   FailureOr<LinearScanForm> assign(Roles roles);
   LogicalResult splitRead(Roles roles, LinearScanForm &form);
   LogicalResult splitUpdate(Roles roles, LinearScanForm &form);
+  LogicalResult splitPrediction(Roles roles, LinearScanForm &form);
+  bool matchDelta(Roles roles, LinearScanForm &form);
+  LogicalResult splitBonus(Roles roles, LinearScanForm &form);
   LogicalResult splitDecay(Roles roles, LinearScanForm &form);
   FailureOr<const StepExpr *> takeLog(const StepExpr *factor);
   FailureOr<const StepExpr *> takeLogOfConstants(const StepExpr *leaf);
@@ -147,6 +150,11 @@ private:
   SmallVector<StepAxis> index, outputIndex;
   StateTerm kept, read;
   StepProduct added;
+  /// What is added of the old state summed over an axis, and that axis's dim.
+  std::optional<StateTerm> predicted;
+  int64_t predictedDim = -1;
+  /// What the output has beside the read.
+  std::optional<StepProduct> outputAdded;
   /// StepAxis that the read sums over, and its dim in the state.
   StepAxis summed = unitAxis;
   int64_t keyDim = -1;
@@ -189,26 +197,43 @@ LogicalResult LinearScanProof::evaluateUpdate() {
   if (update->stateTerms.empty())
     return algebra.refuse(yield,
                           "the new state does not depend on the old one");
-  for (const StateTerm &term : update->stateTerms)
-    if (!term.summed.empty())
+  SmallVector<StateTerm> direct;
+  for (const StateTerm &term : update->stateTerms) {
+    if (term.summed.empty()) {
+      direct.push_back(term);
+      continue;
+    }
+    if (predicted || term.summed.size() != 1)
       return algebra.refuse(
-          term.summer,
-          "the update sums the state over one of its axes, expects "
-          "a diagonal decay of the old state");
-  for (const StateTerm &term : update->stateTerms)
+          term.summer, "the update sums the state more than once, expects at "
+                       "most one sum over its key axis");
+    predicted = term;
+    for (auto [dim, axis] : llvm::enumerate(term.index)) {
+      if (axis == index[dim])
+        continue;
+      if (axis != term.summed[0] || predictedDim >= 0)
+        return algebra.refuse(term.reader, "the update moves elements of the "
+                                           "state to other positions");
+      predictedDim = dim;
+    }
+    if (predictedDim < 0)
+      return algebra.refuse(term.reader, "the update moves elements of the "
+                                         "state to other positions");
+  }
+  for (const StateTerm &term : direct)
     if (ArrayRef<StepAxis>(term.index) != ArrayRef<StepAxis>(index))
       return algebra.refuse(term.reader, "the update moves elements of the "
                                          "state to other positions");
-  if (update->stateTerms.size() != 1)
-    return algebra.refuse(update->stateTerms[1].reader,
+  if (direct.size() != 1)
+    return algebra.refuse(direct.empty() ? predicted->reader : direct[1].reader,
                           "the old state enters the new one " +
-                              Twine(update->stateTerms.size()) +
+                              Twine(direct.size()) +
                               " times, expects one product with the decay");
   if (!update->free)
     return algebra.refuse(update->stateTerms[0].reader,
                           "nothing is added to the state, expects the product "
                           "of a key and a value");
-  kept = update->stateTerms[0];
+  kept = direct[0];
   added = *update->free;
   return success();
 }
@@ -237,24 +262,13 @@ LogicalResult LinearScanProof::checkRead(const StepValue &output) {
   Operation *yield = scan.getStep().front().getTerminator();
   if (output.stateTerms.empty())
     return algebra.refuse(yield, "the output does not depend on the state");
-  for (const StateTerm &term : output.stateTerms)
-    if (!term.isAfter)
-      return algebra.refuse(term.reader,
-                            "the read uses the state before the update");
   if (output.stateTerms.size() != 1)
     return algebra.refuse(output.stateTerms[1].reader,
                           "the output reads the state " +
                               Twine(output.stateTerms.size()) +
                               " times, expects one product with a query");
   read = output.stateTerms[0];
-  if (output.free) {
-    Operation *adder = yield;
-    for (const StepExpr *factor : output.free->factors)
-      if (factor->op)
-        adder = factor->op;
-    return algebra.refuse(adder, "the output adds a value to the read of the "
-                                 "state");
-  }
+  outputAdded = output.free;
   if (read.summed.size() != 1 || llvm::count(read.index, read.summed[0]) != 1)
     return algebra.refuse(read.summer ? read.summer : read.reader,
                           "the output is not a sum over one axis of the state");
@@ -308,7 +322,8 @@ FailureOr<LinearScanForm> LinearScanProof::assign(Roles roles) {
   form.valueWidth = stateType.getDimSize(roles.value);
   form.rounding = rounding;
   if (failed(splitRead(roles, form)) || failed(splitUpdate(roles, form)) ||
-      failed(splitDecay(roles, form)))
+      failed(splitPrediction(roles, form)) || failed(splitDecay(roles, form)) ||
+      failed(splitBonus(roles, form)))
     return failure();
   // Some operand must carry the number of heads.
   auto hasHeads = [](const TokenOperand &operand) {
@@ -356,6 +371,197 @@ LogicalResult LinearScanProof::splitUpdate(Roles roles, LinearScanForm &form) {
   Type element = stateType.getElementType();
   form.key = operand(algebra.getExpr(element, keys), heads, key);
   form.value = operand(algebra.getExpr(element, values), heads, value);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Prediction and bonus
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Axes by their names in one place and in another.
+using Renaming = SmallVector<std::pair<StepAxis, StepAxis>, 3>;
+} // namespace
+
+static StepAxis renamed(StepAxis axis, const Renaming &names) {
+  for (auto [from, to] : names)
+    if (axis == from && axis != unitAxis)
+      return to;
+  return axis;
+}
+
+/// Whether `other` is `expr` under other names.
+static bool isRenamed(const StepExpr *expr, const StepExpr *other,
+                      const Renaming &names) {
+  if (expr == other)
+    return llvm::all_of(expr->freeAxes, [&](StepAxis axis) {
+      return renamed(axis, names) == axis;
+    });
+  if (expr->kind != other->kind || expr->kind == Kind::sum ||
+      expr->type != other->type || expr->op != other->op ||
+      expr->source != other->source || expr->isToken != other->isToken ||
+      expr->elements != other->elements || expr->number != other->number ||
+      expr->axes.size() != other->axes.size() ||
+      expr->operands.size() != other->operands.size())
+    return false;
+  for (auto [mine, theirs] : llvm::zip(expr->axes, other->axes))
+    if (renamed(mine, names) != theirs)
+      return false;
+  return llvm::all_of(llvm::zip(expr->operands, other->operands),
+                      [&](auto pair) {
+                        auto [mine, theirs] = pair;
+                        return isRenamed(mine, theirs, names);
+                      });
+}
+
+/// Takes these factors, under other names, out of a list.
+static bool takeFactors(SmallVectorImpl<const StepExpr *> &all,
+                        ArrayRef<const StepExpr *> wanted,
+                        const Renaming &names) {
+  for (const StepExpr *factor : wanted) {
+    auto found = llvm::find_if(all, [&](const StepExpr *other) {
+      return isRenamed(factor, other, names);
+    });
+    if (found == all.end())
+      return false;
+    all.erase(found);
+  }
+  return true;
+}
+
+/// S' + k (beta (v - P^T k))^T: the sum is over the key, and what it is
+/// multiplied by is what values are multiplied by.
+bool LinearScanProof::matchDelta(Roles roles, LinearScanForm &form) {
+  StepAxis heads = axisOf(index, roles.heads), key = axisOf(index, roles.key);
+  StepAxis value = axisOf(index, roles.value), other = predicted->summed[0];
+  SmallVector<const StepExpr *> ofKey, shared, rest;
+  for (const StepExpr *factor : added.factors)
+    if (!factor->uses(value))
+      (factor->uses(key) ? ofKey : shared).push_back(factor);
+  rest.assign(predicted->coefficient.factors.begin(),
+              predicted->coefficient.factors.end());
+  Renaming toOther{{key, other}};
+  if (ofKey.empty() || !takeFactors(rest, ofKey, {}) ||
+      !takeFactors(rest, shared, {}) || !takeFactors(rest, ofKey, toOther))
+    return false;
+  const StepProduct &decay = kept.coefficient;
+  double number = predicted->coefficient.number;
+  bool isUndecayed = rest.empty() && number == -added.number;
+  if (!isUndecayed || (decay.factors.empty() && decay.number == 1)) {
+    if (!takeFactors(rest, decay.factors, toOther) || !rest.empty() ||
+        number != -added.number * decay.number)
+      return false;
+    isUndecayed = false;
+  }
+  form.update = Update::delta;
+  form.prediction = isUndecayed ? Prediction::undecayed : Prediction::decayed;
+  Type element = stateType.getElementType();
+  form.key = operand(algebra.getExpr(element, {1, ofKey}), heads, key);
+  const StepExpr *beta = algebra.getExpr(element, {added.number, shared});
+  form.beta = TokenOperand{beta, {beta->uses(heads) ? heads : unitAxis}};
+  return true;
+}
+
+LogicalResult LinearScanProof::splitPrediction(Roles roles,
+                                               LinearScanForm &form) {
+  if (!predicted)
+    return success();
+  StepAxis heads = axisOf(index, roles.heads), key = axisOf(index, roles.key);
+  StepAxis value = axisOf(index, roles.value), summedKey = predicted->summed[0];
+  if (predictedDim != roles.key)
+    return algebra.refuse(predicted->summer,
+                          "the update sums the state over another axis than "
+                          "the read");
+  StepProduct reads, adds{predicted->coefficient.number, {}};
+  for (const StepExpr *factor : predicted->coefficient.factors) {
+    auto fault = [&] { return factor->op ? factor->op : predicted->reader; };
+    if (factor->uses(value))
+      return algebra.refuse(fault(), "what is added of the old state varies "
+                                     "along the value axis of the state");
+    if (factor->uses(summedKey) && factor->uses(key))
+      return algebra.refuse(fault(), "the old state is multiplied by a whole "
+                                     "matrix, expects the product of two "
+                                     "vectors");
+    (factor->uses(summedKey) ? reads : adds).factors.push_back(factor);
+  }
+  if (matchDelta(roles, form))
+    return success();
+  form.update = Update::diagonal_rank_one;
+  form.prediction = Prediction::undecayed;
+  Type element = stateType.getElementType();
+  form.transition = {operand(algebra.getExpr(element, reads), heads, summedKey),
+                     operand(algebra.getExpr(element, adds), heads, key)};
+  return success();
+}
+
+/// scale * sum of q u k over keys, times v.
+LogicalResult LinearScanProof::splitBonus(Roles roles, LinearScanForm &form) {
+  form.readsBefore = !read.isAfter;
+  if (!outputAdded)
+    return success();
+  Operation *yield = scan.getStep().front().getTerminator();
+  Operation *adder = yield;
+  for (const StepExpr *factor : outputAdded->factors)
+    if (factor->op)
+      adder = factor->op;
+  auto refuse = [&](const Twine &reason) {
+    return algebra.refuse(adder, "the output adds a value to the read of the "
+                                 "state" +
+                                     reason);
+  };
+  if (read.isAfter)
+    return refuse("");
+  StringRef expected = " that is not its token's value times the sum of query, "
+                       "key and a bonus over the keys";
+  // The sum, and factors along values or heads.
+  SmallVector<const StepExpr *> factors;
+  const StepExpr *sum = nullptr;
+  for (const StepExpr *factor : outputAdded->factors) {
+    if (factor->kind == Kind::sum && factor->axes.size() == 1 && !sum)
+      sum = factor;
+    else
+      factors.push_back(factor);
+  }
+  double number = outputAdded->number;
+  if (!sum)
+    return refuse(expected);
+  const StepExpr *summand = sum->operands[0];
+  if (summand->kind == Kind::product) {
+    llvm::append_range(factors, summand->operands);
+    number *= summand->number;
+  } else {
+    factors.push_back(summand);
+  }
+  // The update names axes in its own way. Beta is no part of a bonus.
+  StepAxis ownKey = sum->axes[0], heads = axisOf(read.index, roles.heads);
+  StepAxis key = axisOf(index, roles.key), value = axisOf(index, roles.value);
+  bool isDelta = form.update == Update::delta;
+  SmallVector<const StepExpr *> ofToken;
+  for (const StepExpr *factor : added.factors)
+    if (!isDelta || factor->uses(key) || factor->uses(value))
+      ofToken.push_back(factor);
+  Renaming fromUpdate{{key, ownKey}, {value, axisOf(read.index, roles.value)}};
+  if (roles.heads >= 0)
+    fromUpdate.push_back({axisOf(index, roles.heads), heads});
+  if (!takeFactors(factors, read.coefficient.factors, {{summed, ownKey}}) ||
+      !takeFactors(factors, ofToken, fromUpdate) ||
+      number != read.coefficient.number * (isDelta ? 1 : added.number))
+    return refuse(expected);
+  if (factors.empty())
+    return refuse(expected);
+  if (factors.size() != 1 || factors[0]->kind != Kind::leaf ||
+      factors[0]->isToken || !factors[0]->source)
+    return refuse(" with a bonus that is computed in the step or differs "
+                  "between tokens, expects an invariant");
+  SmallVector<StepAxis> order;
+  for (StepAxis axis : factors[0]->axes)
+    if (axis != unitAxis)
+      order.push_back(axis);
+  if (order != SmallVector<StepAxis>{ownKey} &&
+      order != SmallVector<StepAxis>{heads, ownKey})
+    return refuse(" with a bonus that is not [key] or [heads, key]");
+  form.bonus = factors[0];
+  form.bonusAxes = order;
   return success();
 }
 
@@ -444,7 +650,8 @@ numbersPerHead(const StepExpr *expr, StepAxis heads, int64_t count) {
 
 void LinearScanProof::setDecay(ArrayRef<const StepExpr *> logs, double number,
                                Roles roles, LinearScanForm &form) {
-  StepAxis heads = axisOf(index, roles.heads), key = axisOf(index, roles.key);
+  StepAxis heads = axisOf(index, roles.heads);
+  StepAxis width = axisOf(index, form.decaysValues ? roles.value : roles.key);
   SmallVector<double> constants(form.heads, number);
   bool isConstant = true;
   for (const StepExpr *log : logs) {
@@ -469,8 +676,8 @@ void LinearScanProof::setDecay(ArrayRef<const StepExpr *> logs, double number,
     total = algebra.addNode(expr);
   }
   form.decay = TokenOperand{total, {total->uses(heads) ? heads : unitAxis}};
-  if (total->uses(key))
-    form.decay->axes.push_back(key);
+  if (total->uses(width))
+    form.decay->axes.push_back(width);
 }
 
 LogicalResult LinearScanProof::splitDecay(Roles roles, LinearScanForm &form) {
@@ -481,11 +688,18 @@ LogicalResult LinearScanProof::splitDecay(Roles roles, LinearScanForm &form) {
                                    "expects one above 0 and at most 1",
                                    number));
   SmallVector<const StepExpr *> logs;
+  StepAxis key = axisOf(index, roles.key), value = axisOf(index, roles.value);
+  bool usesKeys = false;
   for (const StepExpr *factor : kept.coefficient.factors) {
-    if (factor->uses(axisOf(index, roles.value)))
+    usesKeys |= factor->uses(key);
+    form.decaysValues |= factor->uses(value);
+  }
+  for (const StepExpr *factor : kept.coefficient.factors) {
+    if (usesKeys && factor->uses(value))
       return algebra.refuse(
           factor->op ? factor->op : kept.reader,
-          "the decay varies along the value axis of the state");
+          "the decay varies along the key and the value axis of the state, "
+          "expects one of them");
     FailureOr<const StepExpr *> log = takeLog(factor);
     if (failed(log))
       return failure();

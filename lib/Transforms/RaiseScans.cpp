@@ -38,15 +38,18 @@ using Kind = StepExpr::Kind;
 //===----------------------------------------------------------------------===//
 
 /// Groups of the dims of `shape` such that each dim of size 1 from `lead` on
-/// falls to the dim before it.
+/// falls to the dim before it, or after it where there is none.
 static SmallVector<ReassociationIndices> groupUnits(ArrayRef<int64_t> shape,
                                                     int64_t lead) {
   SmallVector<ReassociationIndices> groups;
+  bool isOpen = false;
   for (auto [dim, size] : llvm::enumerate(shape)) {
-    if (static_cast<int64_t>(dim) >= lead && size == 1)
+    bool isUnit = static_cast<int64_t>(dim) >= lead && size == 1;
+    if (!groups.empty() && (isUnit || isOpen))
       groups.back().push_back(dim);
     else
       groups.push_back({static_cast<int64_t>(dim)});
+    isOpen = isUnit && (isOpen || groups.back().size() == 1);
   }
   return groups;
 }
@@ -249,11 +252,14 @@ static TokenOperand dropWidening(TokenOperand operand) {
   return operand;
 }
 
-/// Query, key and value of the type that the step rounds its output to, where
-/// all three are operands of the scan, and of the type of the state otherwise.
+/// Query, key, value and transition of the type that the step rounds its output
+/// to, where all are operands of the scan, and of the type of the state
+/// otherwise.
 static SmallVector<Value> buildTokens(TokenBuilder &tokens,
                                       const LinearScanForm &form) {
-  const TokenOperand *parts[] = {&form.query, &form.key, &form.value};
+  SmallVector<const TokenOperand *> parts{&form.query, &form.key, &form.value};
+  for (const TokenOperand &operand : form.transition)
+    parts.push_back(&operand);
   SmallVector<Value> values;
   if (form.rounding) {
     Type narrow = getElementTypeOrSelf(form.rounding->getResult(0).getType());
@@ -301,6 +307,14 @@ static void raise(ScanOp scan, StepAlgebra &algebra,
   if (form.decay)
     decay = tokens.buildOrReuse(*form.decay);
 
+  Value beta, bonus;
+  if (form.beta)
+    beta = tokens.buildOrReuse(dropWidening(*form.beta));
+  if (form.bonus)
+    bonus = reshapeUnits(
+        b, form.bonus->source,
+        {form.bonusAxes.size() == 1 ? 1 : form.heads, form.keyWidth}, 0);
+
   // [batch, heads, key, value] from the user's order and back.
   SmallVector<int64_t> order{0};
   for (int64_t dim : form.stateDims)
@@ -321,8 +335,15 @@ static void raise(ScanOp scan, StepAlgebra &algebra,
       getElementTypeOrSelf(parts[2].getType()));
   auto linear = LinearScanOp::create(
       builder, scan.getLoc(), output, initial.getType(), parts[0], parts[1],
-      parts[2], decay, initial, Value(), ValueRange(), Value(), Value(),
-      Value(), APFloat(form.scale), constants);
+      parts[2], decay, initial, beta,
+      ValueRange(ArrayRef<Value>(parts).drop_front(3)), bonus, Value(), Value(),
+      APFloat(form.scale), constants);
+  linear.setUpdate(form.update);
+  linear.setPrediction(form.prediction);
+  if (form.decaysValues && form.decay && form.decay->axes.size() == 2)
+    linear.setDecayAxis(Axis::value);
+  if (form.readsBefore)
+    linear.setRead(Read::before_with_bonus);
   linear.setReverse(scan.getReverse());
 
   Value last = reshapeUnits(b, linear.getFinal(), userTail, 1);

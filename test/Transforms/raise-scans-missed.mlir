@@ -85,8 +85,10 @@ func.func @read_before(
         linalg.yield %u : f32
     } -> tensor<4x5xf32>
     %zero = arith.constant dense<0.0> : tensor<5xf32>
-    // expected-remark@+1 {{the read uses the state before the update}}
-    %y = linalg.vecmat ins(%qt, %st : tensor<4xf32>, tensor<4x5xf32>) outs(%zero : tensor<5xf32>) -> tensor<5xf32>
+    %r = linalg.vecmat ins(%qt, %st : tensor<4xf32>, tensor<4x5xf32>) outs(%zero : tensor<5xf32>) -> tensor<5xf32>
+    // expected-remark@+1 {{the output adds a value to the read of the state that is not its token's value times the sum of query, key and a bonus over the keys}}
+    %f = math.exp %vt : tensor<5xf32>
+    %y = arith.addf %r, %f : tensor<5xf32>
     gate.yield %n, %y : tensor<4x5xf32>, tensor<5xf32>
   } : (tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x5xf32>, tensor<?x4x5xf32>)
       -> (tensor<?x?x5xf32>, tensor<?x4x5xf32>)
@@ -169,20 +171,18 @@ func.func @gate_is_input(
 #v = affine_map<(k, v) -> (v)>
 #kv = affine_map<(k, v) -> (k, v)>
 
-// CHECK-LABEL: func @value_decay(
+// CHECK-LABEL: func @both_axes_decay(
 // CHECK: gate.scan
-func.func @value_decay(
+func.func @both_axes_decay(
     %q: tensor<?x?x4xf32>, %k: tensor<?x?x4xf32>, %v: tensor<?x?x5xf32>,
-    %g: tensor<?x?x5xf32>, %s: tensor<?x4x5xf32>)
+    %g: tensor<?x?x4x5xf32>, %s: tensor<?x4x5xf32>)
     -> (tensor<?x?x5xf32>, tensor<?x4x5xf32>) {
   %o, %last = gate.scan inputs(%q, %k, %v, %g) initial(%s) {
-  ^bb0(%qt: tensor<4xf32>, %kt: tensor<4xf32>, %vt: tensor<5xf32>, %gt: tensor<5xf32>,
+  ^bb0(%qt: tensor<4xf32>, %kt: tensor<4xf32>, %vt: tensor<5xf32>, %gt: tensor<4x5xf32>,
        %st: tensor<4x5xf32>):
-    // expected-remark@+1 {{the decay varies along the value axis of the state}}
-    %f = math.exp %gt : tensor<5xf32>
-    %e = tensor.empty() : tensor<4x5xf32>
-    %w = linalg.broadcast ins(%f : tensor<5xf32>) outs(%e : tensor<4x5xf32>) dimensions = [0]
-    %m = arith.mulf %w, %st : tensor<4x5xf32>
+    // expected-remark@+1 {{the decay varies along the key and the value axis of the state, expects one of them}}
+    %f = math.exp %gt : tensor<4x5xf32>
+    %m = arith.mulf %f, %st : tensor<4x5xf32>
     %n = linalg.generic {indexing_maps = [#k, #v, #kv], iterator_types = ["parallel", "parallel"]}
         ins(%kt, %vt : tensor<4xf32>, tensor<5xf32>) outs(%m : tensor<4x5xf32>) {
       ^bb1(%a: f32, %b: f32, %c: f32):
@@ -193,7 +193,7 @@ func.func @value_decay(
     %zero = arith.constant dense<0.0> : tensor<5xf32>
     %y = linalg.vecmat ins(%qt, %n : tensor<4xf32>, tensor<4x5xf32>) outs(%zero : tensor<5xf32>) -> tensor<5xf32>
     gate.yield %n, %y : tensor<4x5xf32>, tensor<5xf32>
-  } : (tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x5xf32>, tensor<?x?x5xf32>, tensor<?x4x5xf32>)
+  } : (tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x5xf32>, tensor<?x?x4x5xf32>, tensor<?x4x5xf32>)
       -> (tensor<?x?x5xf32>, tensor<?x4x5xf32>)
   return %o, %last : tensor<?x?x5xf32>, tensor<?x4x5xf32>
 }
@@ -273,22 +273,20 @@ func.func @growing(
 #v = affine_map<(k, v) -> (v)>
 #kv = affine_map<(k, v) -> (k, v)>
 
-// The delta rule adds k (v - S^T k)^T.
-// CHECK-LABEL: func @delta_rule(
+// A transition that is no sum of a diagonal and the product of two vectors.
+// CHECK-LABEL: func @whole_matrix(
 // CHECK: gate.scan
-func.func @delta_rule(
+func.func @whole_matrix(
     %q: tensor<?x?x4xf32>, %k: tensor<?x?x4xf32>, %v: tensor<?x?x5xf32>,
-    %s: tensor<?x4x5xf32>)
+    %m: tensor<?x?x4x4xf32>, %s: tensor<?x4x5xf32>)
     -> (tensor<?x?x5xf32>, tensor<?x4x5xf32>) {
-  %o, %last = gate.scan inputs(%q, %k, %v) initial(%s) {
+  %o, %last = gate.scan inputs(%q, %k, %v, %m) initial(%s) {
   ^bb0(%qt: tensor<4xf32>, %kt: tensor<4xf32>, %vt: tensor<5xf32>,
-       %st: tensor<4x5xf32>):
-    %zv = arith.constant dense<0.0> : tensor<5xf32>
-    // expected-remark@+1 {{the update sums the state over one of its axes, expects a diagonal decay of the old state}}
-    %r = linalg.vecmat ins(%kt, %st : tensor<4xf32>, tensor<4x5xf32>) outs(%zv : tensor<5xf32>) -> tensor<5xf32>
-    %d = arith.subf %vt, %r : tensor<5xf32>
+       %mt: tensor<4x4xf32>, %st: tensor<4x5xf32>):
+    // expected-remark@+1 {{the old state is multiplied by a whole matrix, expects the product of two vectors}}
+    %r = linalg.matmul ins(%mt, %st : tensor<4x4xf32>, tensor<4x5xf32>) outs(%st : tensor<4x5xf32>) -> tensor<4x5xf32>
     %n = linalg.generic {indexing_maps = [#k, #v, #kv], iterator_types = ["parallel", "parallel"]}
-        ins(%kt, %d : tensor<4xf32>, tensor<5xf32>) outs(%st : tensor<4x5xf32>) {
+        ins(%kt, %vt : tensor<4xf32>, tensor<5xf32>) outs(%r : tensor<4x5xf32>) {
       ^bb1(%a: f32, %b: f32, %c: f32):
         %p = arith.mulf %a, %b : f32
         %u = arith.addf %c, %p : f32
@@ -297,7 +295,7 @@ func.func @delta_rule(
     %zero = arith.constant dense<0.0> : tensor<5xf32>
     %y = linalg.vecmat ins(%qt, %n : tensor<4xf32>, tensor<4x5xf32>) outs(%zero : tensor<5xf32>) -> tensor<5xf32>
     gate.yield %n, %y : tensor<4x5xf32>, tensor<5xf32>
-  } : (tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x5xf32>, tensor<?x4x5xf32>)
+  } : (tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x5xf32>, tensor<?x?x4x4xf32>, tensor<?x4x5xf32>)
       -> (tensor<?x?x5xf32>, tensor<?x4x5xf32>)
   return %o, %last : tensor<?x?x5xf32>, tensor<?x4x5xf32>
 }

@@ -308,10 +308,17 @@ static LogicalResult verifyForm(LinearScanOp op, int64_t heads, int64_t width) {
   if (Value beta = op.getBeta())
     if (failed(verifyTokens(op, "beta", beta, 3, width, heads)))
       return failure();
-  for (auto [index, transition] : llvm::enumerate(op.getTransition()))
-    if (failed(verifyTokens(op, index ? "transition b" : "transition a",
-                            transition, 4, width, heads)))
+  for (auto [index, transition] : llvm::enumerate(op.getTransition())) {
+    StringRef name = index ? "transition b" : "transition a";
+    if (failed(verifyTokens(op, name, transition, 4, width, heads)))
       return failure();
+    Type element = getElementTypeOrSelf(transition),
+         expected = getElementTypeOrSelf(op.getQuery());
+    if (element != expected)
+      return op.emitOpError()
+             << "expects the element type of " << name
+             << " to match query, but got " << element << " and " << expected;
+  }
   if (Value bonus = op.getBonus()) {
     auto type = cast<RankedTensorType>(bonus.getType());
     if (type.getRank() != 2 || !type.hasStaticShape() ||

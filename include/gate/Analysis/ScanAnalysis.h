@@ -1,9 +1,10 @@
 //===- ScanAnalysis.h - Which scans are linear in a matrix state -*- C++
 //-*-===//
 //
-// Proves that the step of a gate.scan is that of gate.linear_scan with an
-// additive update: S = D S + k v^T, read as scale * S^T q, where D is the
-// exponential of a state-free value and varies along heads and keys only.
+// Proves that the step of a gate.scan is that of gate.linear_scan:
+// S = D S + b (a^T S) + k v^T, read as scale * S^T q before or after, where D is
+// the exponential of a state-free value that varies along heads and one axis of
+// the state. A middle term of the form of a delta update is recognised.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -39,6 +40,20 @@ struct LinearScanForm {
   /// `decayConstants`.
   std::optional<TokenOperand> decay;
   std::optional<llvm::SmallVector<double>> decayConstants;
+  /// The decay varies along values.
+  bool decaysValues = false;
+  /// update delta has `beta`, [heads]; diagonal_rank_one `transition`, what
+  /// reads the state and what is added of it, [heads, width] each.
+  Update update = Update::add;
+  Prediction prediction = Prediction::decayed;
+  std::optional<TokenOperand> beta;
+  llvm::SmallVector<TokenOperand, 2> transition;
+  /// The output reads the state before the step, and adds its token times the
+  /// leaf `bonus`, whose dims are `bonusAxes`; null for no such term.
+  bool readsBefore = false;
+  const StepExpr *bonus = nullptr;
+  /// Of the bonus, in the order [heads, key].
+  llvm::SmallVector<StepAxis> bonusAxes;
   /// A log-decay that is not visibly at most 0, which gate.linear_scan
   /// requires; null when all of it is.
   const StepExpr *assumedDecay = nullptr;
