@@ -317,13 +317,12 @@ FailureOr<Values> LinearScanOp::buildPieces(OpBuilder &builder,
                                             int64_t pieces) {
   RankedTensorType type = getValue().getType();
   int64_t heads = getNumHeads(), width = getValueWidth();
-  if (getInitial() || !getResult(1).use_empty() || getBeta() ||
-      getInputGate() || getBonus() || !getTransition().empty() ||
+  if (getInitial() || !getResult(1).use_empty() || getInputGate() ||
       getOffsets() || decaysValues() || type.getDimSize(2) != heads ||
       width % pieces != 0)
     return failure();
-  // Parts of the values of one head are heads of their own; queries, keys and
-  // gates are shared by them.
+  // Parts of the values of one head are heads of their own, each with its
+  // columns of the state; all other operands are shared by them.
   Location loc = getLoc();
   auto reshaped = [&](Value tensor, bool splits) -> Value {
     auto from = cast<RankedTensorType>(tensor.getType());
