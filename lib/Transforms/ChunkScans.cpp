@@ -3,14 +3,14 @@
 // Written against the chunk interface: independent dims become scf.forall,
 // time an scf.for with the states as loop values, the rest of the tokens one
 // padded chunk (or single tokens when they are few). Where states combine, time
-// can be split too: a reduce-then-scan (Blelloch, CMU-CS-90-190) over segments.
+// can be split too (ScanSegments.cpp).
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Gate/IR/TensorBuilder.h"
+#include "ScanChunker.h"
 #include "gate/Transforms/Passes.h"
 #include "gate/Transforms/Schedule.h"
 
@@ -35,93 +35,12 @@ using namespace gate;
 using Values = SmallVector<Value>;
 using Sizes = SmallVector<OpFoldResult>;
 
-namespace {
-
-/// Where a tile stands in a tensor.
-struct Place {
-  Sizes offsets, sizes;
-};
-
-/// Tokens that one task walks over, in scan order, and the row of the outputs
-/// that its tiles begin with.
-struct Span {
-  OpFoldResult begin, size, firstRow;
-};
-
-/// Rewrites one op.
-class ScanChunker {
-public:
-  ScanChunker(ChunkOpInterface op, OpBuilder &builder)
-      : op(op), builder(builder), loc(op.getLoc()) {}
-
-  Values rewrite(ScheduleAttr schedule);
-
-private:
-  Values rewriteCase(TensorBuilder &b, Values results, ScheduleCaseAttr made);
-  Values rewriteWhole(TensorBuilder &b, Values results);
-  Values rewriteSegments(TensorBuilder &b, Values results);
-  Values summarize(TensorBuilder &b, OpFoldResult count);
-  Values combineSegments(TensorBuilder &b, Values summaries,
-                         OpFoldResult count);
-  Value lastStates(TensorBuilder &b, Value starts, Value result, unsigned index,
-                   OpFoldResult count);
-  Values buildBody(TensorBuilder &b, ValueRange parallel, Values tiles,
-                   const Span &span);
-  Values buildDense(TensorBuilder &b, ValueRange parallel, Values tiles,
-                    const Span &span);
-  /// Tokens [position, position + size) in scan order on the tiles of one
-  /// parallel index: outputs of the span's tokens, then states.
-  Values buildTokens(TensorBuilder &b, ValueRange parallel, Values tiles,
-                     OpFoldResult position, OpFoldResult size, int64_t rows,
-                     const Span &span);
-  Values inputTiles(TensorBuilder &b, ValueRange parallel,
-                    OpFoldResult position, OpFoldResult size, int64_t rows,
-                    OpFoldResult &offset);
-  Sizes sizesOf(TensorBuilder &b, unsigned result);
-  Value tileOf(TensorBuilder &b, Value tensor, unsigned result,
-               ValueRange parallel, OpFoldResult offset, OpFoldResult size,
-               Place &place);
-  Value stateTile(TensorBuilder &b, unsigned result, ValueRange parallel);
-  Value slotsOf(TensorBuilder &b, OpFoldResult count, RankedTensorType tile);
-  Value slot(TensorBuilder &b, Value slots, ValueRange indices,
-             RankedTensorType tile, Place &place);
-  Values forall(TensorBuilder &b, ArrayRef<OpFoldResult> sizes, Values inits,
-                function_ref<Values(TensorBuilder &, ValueRange, ValueRange,
-                                    SmallVectorImpl<Place> &)>
-                    body);
-  Value loop(TensorBuilder &b, Value from, Value to, int64_t step,
-             Values &tiles,
-             function_ref<Values(TensorBuilder &, Value, Values)> body);
-  /// Writes rows [0, size) of `tile` to rows [offset, ...) of `output`.
-  Value store(TensorBuilder &b, Value tile, Value output, OpFoldResult offset,
-              OpFoldResult size);
-
-  ChunkOpInterface op;
-  OpBuilder &builder;
-  Location loc;
-  /// The case that is built, and what it chooses. Up to `fewTokens` tokens past
-  /// the last full chunk are done one by one; segments of 0 leave time whole.
-  ScheduleCaseAttr made;
-  int64_t chunk = 1, segment = 0, fewTokens = 0;
-  /// Chunks as products of whole tiles.
-  bool dense = false;
-  Sizes parallelSizes;
-  OpFoldResult time;
-  /// Results that the loops carry: outputs that are used, and all states.
-  SmallVector<unsigned> carried;
-  /// How many of them are outputs.
-  unsigned carriedOutputs = 0;
-};
-
-} // namespace
-
-static Value asValue(TensorBuilder &b, OpFoldResult size) {
+Value gate::asValue(TensorBuilder &b, OpFoldResult size) {
   return getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
 }
 
-/// a + sign * b on sizes, folded where both are constants.
-static OpFoldResult combine(TensorBuilder &b, OpFoldResult lhs,
-                            OpFoldResult rhs, int64_t sign) {
+OpFoldResult gate::combine(TensorBuilder &b, OpFoldResult lhs, OpFoldResult rhs,
+                           int64_t sign) {
   AffineExpr d0, d1;
   bindDims(b.builder.getContext(), d0, d1);
   return affine::makeComposedFoldedAffineApply(b.builder, b.loc, d0 + d1 * sign,
@@ -243,31 +162,109 @@ Values ScanChunker::buildTokens(TensorBuilder &b, ValueRange parallel,
   return next;
 }
 
-/// Chunks as they lie in memory; the last one has fewer rows.
-Values ScanChunker::buildDense(TensorBuilder &b, ValueRange parallel,
-                               Values tiles, const Span &span) {
+/// Tokens of the dense chunk that begins at `position`.
+OpFoldResult ScanChunker::chunkSize(TensorBuilder &b, Value position) {
+  std::optional<int64_t> tokens = getConstantIntValue(time);
+  if (tokens && *tokens % chunk == 0)
+    return b.builder.getIndexAttr(chunk);
   AffineExpr d0, d1;
   bindDims(b.builder.getContext(), d0, d1);
-  OpFoldResult end = combine(b, span.begin, span.size, 1);
-  // Spans begin at multiples of a chunk: only the last token of all ends one.
-  std::optional<int64_t> tokens = getConstantIntValue(time);
   AffineMap sizeMap =
       AffineMap::get(2, 0, {b.builder.getAffineConstantExpr(chunk), d0 - d1},
                      b.builder.getContext());
+  return affine::AffineMinOp::create(b.builder, b.loc, sizeMap,
+                                     ValueRange{asValue(b, time), position})
+      .getResult();
+}
+
+/// The row in memory of the first of `size` tokens at `position`.
+OpFoldResult ScanChunker::firstRowOf(TensorBuilder &b, OpFoldResult position,
+                                     OpFoldResult size) {
+  if (!op.isReverse())
+    return position;
+  return combine(b, combine(b, time, position, -1), size, -1);
+}
+
+/// The rows of a chunk of what is ready.
+Values ScanChunker::stateFreeTiles(TensorBuilder &b, ValueRange parallel,
+                                   OpFoldResult offset, OpFoldResult size,
+                                   SmallVectorImpl<Place> *places,
+                                   ValueRange from) {
+  Values tiles;
+  for (Value rows : from) {
+    Place place;
+    place.sizes = b.sizes(rows);
+    place.offsets.assign(place.sizes.size(), b.builder.getIndexAttr(0));
+    SmallVector<int64_t> drop;
+    for (auto [dim, index] : llvm::enumerate(parallel)) {
+      place.offsets[dim] = index;
+      place.sizes[dim] = b.builder.getIndexAttr(1);
+      drop.push_back(dim);
+    }
+    place.offsets[parallel.size()] = offset;
+    place.sizes[parallel.size()] = size;
+    tiles.push_back(b.slice(rows, place.offsets, place.sizes, drop));
+    if (places)
+      places->push_back(place);
+  }
+  return tiles;
+}
+
+/// What all dense chunks can have ready, side by side: it waits for no state.
+void ScanChunker::makeStateFree(TensorBuilder &b) {
+  SmallVector<RankedTensorType> types = op.getStateFreeTypes(chunk);
+  if (types.empty())
+    return;
+  Values inits;
+  for (RankedTensorType type : types) {
+    Sizes sizes = parallelSizes;
+    sizes.push_back(time);
+    for (int64_t extent : type.getShape().drop_front())
+      sizes.push_back(builder.getIndexAttr(extent));
+    inits.push_back(b.empty(sizes, type.getElementType()));
+  }
+  AffineExpr d0 = builder.getAffineDimExpr(0);
+  Sizes space = parallelSizes;
+  space.push_back(affine::makeComposedFoldedAffineApply(
+      builder, loc, d0.ceilDiv(chunk), {time}));
+  stateFree = forall(
+      b, space, inits,
+      [&](TensorBuilder &s, ValueRange indices, ValueRange shared,
+          SmallVectorImpl<Place> &places) {
+        ValueRange parallel = indices.drop_back();
+        Value position = asValue(s, affine::makeComposedFoldedAffineApply(
+                                        s.builder, s.loc, d0 * chunk,
+                                        {OpFoldResult(indices.back())}));
+        OpFoldResult size = chunkSize(s, position);
+        OpFoldResult offset = firstRowOf(s, position, size);
+        Values rooms =
+            stateFreeTiles(s, parallel, offset, size, &places, shared);
+        Values tiles =
+            op.buildStateFreeTiles(s.builder, s.loc, parallel, offset, size);
+        // A shorter chunk may have fewer columns, too.
+        for (auto [tile, room] : llvm::zip(tiles, rooms)) {
+          Sizes sizes = s.sizes(tile);
+          Sizes offsets(sizes.size(), s.builder.getIndexAttr(0));
+          tile = s.insert(tile, room, offsets, sizes);
+        }
+        return tiles;
+      });
+}
+
+/// Chunks as they lie in memory; the last one has fewer rows.
+Values ScanChunker::buildDense(TensorBuilder &b, ValueRange parallel,
+                               Values tiles, const Span &span) {
+  OpFoldResult end = combine(b, span.begin, span.size, 1);
+  // Spans begin at multiples of a chunk: only the last token of all ends one.
   loop(b, asValue(b, span.begin), asValue(b, end), chunk, tiles,
        [&](TensorBuilder &s, Value position, Values in) {
-         OpFoldResult size = s.builder.getIndexAttr(chunk);
-         if (!tokens || *tokens % chunk != 0)
-           size = affine::AffineMinOp::create(
-                      s.builder, s.loc, sizeMap,
-                      ValueRange{asValue(s, time), position})
-                      .getResult();
-         OpFoldResult offset = position;
-         if (op.isReverse())
-           offset = combine(s, combine(s, time, position, -1), size, -1);
+         OpFoldResult size = chunkSize(s, position);
+         OpFoldResult offset = firstRowOf(s, position, size);
          Values states(ArrayRef<Value>(in).drop_front(carriedOutputs));
+         Values ready =
+             stateFreeTiles(s, parallel, offset, size, nullptr, stateFree);
          Values results = op.buildDenseChunk(s.builder, s.loc, parallel, offset,
-                                             size, states);
+                                             size, states, ready);
          // Outputs are rows of the span's own tensor.
          OpFoldResult row = combine(s, offset, span.firstRow, -1);
          Values next;
@@ -404,17 +401,12 @@ ScanChunker::forall(TensorBuilder &b, ArrayRef<OpFoldResult> sizes,
   return Values(op.getResults());
 }
 
-static Value fillZero(TensorBuilder &b, Value tile) {
+Value gate::fillZero(TensorBuilder &b, Value tile) {
   Type element = cast<RankedTensorType>(tile.getType()).getElementType();
   return linalg::FillOp::create(b.builder, b.loc,
                                 ValueRange{b.number(element, 0)},
                                 ValueRange{tile})
       .getResult(0);
-}
-
-static Value copy(TensorBuilder &b, Value from, Value into) {
-  return b.elementwise(
-      {from}, into, [](TensorBuilder &, ValueRange args) { return args[0]; });
 }
 
 /// One task per parallel index walks over all tokens.
@@ -443,234 +435,6 @@ Values ScanChunker::rewriteWhole(TensorBuilder &b, Values results) {
   return results;
 }
 
-/// Room for a tile per parallel index and segment.
-Value ScanChunker::slotsOf(TensorBuilder &b, OpFoldResult count,
-                           RankedTensorType tile) {
-  Sizes sizes = parallelSizes;
-  sizes.push_back(count);
-  for (int64_t extent : tile.getShape())
-    sizes.push_back(builder.getIndexAttr(extent));
-  return b.empty(sizes, tile.getElementType());
-}
-
-/// The tile at `indices`: parallel ones, then the segment.
-Value ScanChunker::slot(TensorBuilder &b, Value slots, ValueRange indices,
-                        RankedTensorType tile, Place &place) {
-  OpFoldResult zero = b.builder.getIndexAttr(0);
-  SmallVector<int64_t> drop;
-  for (auto [dim, index] : llvm::enumerate(indices)) {
-    place.offsets.push_back(index);
-    place.sizes.push_back(b.builder.getIndexAttr(1));
-    drop.push_back(dim);
-  }
-  for (int64_t extent : tile.getShape()) {
-    place.offsets.push_back(zero);
-    place.sizes.push_back(b.builder.getIndexAttr(extent));
-  }
-  return b.slice(slots, place.offsets, place.sizes, drop);
-}
-
-/// What every segment but the last does to the states. All are full: chunks
-/// need no padding.
-Values ScanChunker::summarize(TensorBuilder &b, OpFoldResult count) {
-  SmallVector<RankedTensorType> types = op.getSummaryTypes();
-  OpFoldResult number = combine(b, count, builder.getIndexAttr(1), -1);
-  Sizes space = parallelSizes;
-  space.push_back(number);
-  Values inits;
-  for (RankedTensorType type : types)
-    inits.push_back(slotsOf(b, number, type));
-  AffineExpr d0 = builder.getAffineDimExpr(0);
-  return forall(
-      b, space, inits,
-      [&](TensorBuilder &s, ValueRange indices, ValueRange shared,
-          SmallVectorImpl<Place> &places) {
-        Values rooms;
-        for (auto [slots, type] : llvm::zip(shared, types))
-          rooms.push_back(slot(s, slots, indices, type, places.emplace_back()));
-        Values summary = op.buildEmptySummary(s.builder, s.loc, rooms);
-        auto bound = [&](AffineExpr expr) {
-          return asValue(
-              s, affine::makeComposedFoldedAffineApply(
-                     s.builder, s.loc, expr, {OpFoldResult(indices.back())}));
-        };
-        loop(s, bound(d0 * segment), bound(d0 * segment + segment), chunk,
-             summary, [&](TensorBuilder &e, Value position, Values in) {
-               ValueRange parallel = indices.drop_back();
-               OpFoldResult offset = position,
-                            size = e.builder.getIndexAttr(chunk);
-               if (dense) {
-                 if (op.isReverse())
-                   offset =
-                       combine(e, combine(e, time, position, -1), size, -1);
-                 return op.buildDenseChunkState(e.builder, e.loc, parallel,
-                                                offset, size, in);
-               }
-               Values inputs =
-                   inputTiles(e, parallel, position, size, chunk, offset);
-               return op.buildChunkState(e.builder, e.loc, inputs, in);
-             });
-        return summary;
-      });
-}
-
-/// The state before the first token, in a tile that may be overwritten.
-Value ScanChunker::stateTile(TensorBuilder &b, unsigned result,
-                             ValueRange parallel) {
-  RankedTensorType type = op.getResultTileType(result, 0);
-  Value room = tensor::EmptyOp::create(b.builder, b.loc, type, ValueRange());
-  Value initial = op.getInitialState(result);
-  if (!initial)
-    return fillZero(b, room);
-  Place place;
-  return copy(b,
-              tileOf(b, initial, result, parallel, b.builder.getIndexAttr(0),
-                     time, place),
-              room);
-}
-
-/// The states before every segment.
-Values ScanChunker::combineSegments(TensorBuilder &b, Values summaries,
-                                    OpFoldResult count) {
-  unsigned outputs = op.getNumChunkOutputs();
-  unsigned number = op->getNumResults() - outputs;
-  SmallVector<RankedTensorType> types, summaryTypes = op.getSummaryTypes();
-  Values inits;
-  for (unsigned i = 0; i < number; ++i) {
-    types.push_back(op.getResultTileType(outputs + i, 0));
-    inits.push_back(slotsOf(b, count, types.back()));
-  }
-  // Writes the states to the slots of one segment. Both are in `values`: first
-  // the slots of one parallel index, then the states.
-  auto keep = [&](TensorBuilder &s, Values &values, Value index) {
-    for (unsigned i = 0; i < number; ++i) {
-      Place place;
-      Value room = slot(s, values[i], index, types[i], place);
-      values[i] = s.insert(copy(s, values[number + i], room), values[i],
-                           place.offsets, place.sizes);
-    }
-  };
-  return forall(
-      b, parallelSizes, inits,
-      [&](TensorBuilder &s, ValueRange parallel, ValueRange shared,
-          SmallVectorImpl<Place> &places) {
-        Values values, states;
-        for (auto [slots, type] : llvm::zip(shared, types)) {
-          Place &place = places.emplace_back();
-          place.sizes = s.sizes(slots);
-          place.offsets.assign(place.sizes.size(), builder.getIndexAttr(0));
-          SmallVector<int64_t> drop;
-          for (auto [dim, index] : llvm::enumerate(parallel)) {
-            place.offsets[dim] = index;
-            place.sizes[dim] = builder.getIndexAttr(1);
-            drop.push_back(dim);
-          }
-          values.push_back(s.slice(slots, place.offsets, place.sizes, drop));
-        }
-        for (unsigned i = 0; i < number; ++i)
-          values.push_back(stateTile(s, outputs + i, parallel));
-        Value last = asValue(s, combine(s, count, builder.getIndexAttr(1), -1));
-        loop(s, s.index(0), last, 1, values,
-             [&](TensorBuilder &e, Value index, Values in) {
-               keep(e, in, index);
-               Values summary, where(parallel);
-               where.push_back(index);
-               for (auto [slots, type] : llvm::zip(summaries, summaryTypes)) {
-                 Place place;
-                 summary.push_back(slot(e, slots, where, type, place));
-               }
-               Values next =
-                   op.combineStates(e.builder, e.loc,
-                                    ValueRange(in).drop_front(number), summary);
-               std::copy(next.begin(), next.end(), in.begin() + number);
-               return in;
-             });
-        keep(s, values, last);
-        values.truncate(number);
-        return values;
-      });
-}
-
-/// The states after the last segment, copied to where the result is.
-Value ScanChunker::lastStates(TensorBuilder &b, Value starts, Value result,
-                              unsigned index, OpFoldResult count) {
-  return forall(b, parallelSizes, {result},
-                [&](TensorBuilder &s, ValueRange parallel, ValueRange shared,
-                    SmallVectorImpl<Place> &places) -> Values {
-                  Values where(parallel);
-                  where.push_back(asValue(
-                      s, combine(s, count, builder.getIndexAttr(1), -1)));
-                  Place from;
-                  Value state = slot(s, starts, where,
-                                     op.getResultTileType(index, 0), from);
-                  Value room = tileOf(s, shared[0], index, parallel,
-                                      builder.getIndexAttr(0), time,
-                                      places.emplace_back());
-                  return {copy(s, state, room)};
-                })[0];
-}
-
-/// Time is split: what each segment does to the states, in parallel; the states
-/// before each segment, in order; then the segments from there, in parallel.
-/// Segments count from the first token, so they depend on nothing but the
-/// number of tokens.
-Values ScanChunker::rewriteSegments(TensorBuilder &b, Values results) {
-  AffineExpr d0 = builder.getAffineDimExpr(0);
-  // Without a token there is one segment, which hands the states on.
-  OpFoldResult count = affine::makeComposedFoldedAffineMax(
-      b.builder, loc,
-      AffineMap::get(1, 0,
-                     {builder.getAffineConstantExpr(1), d0.ceilDiv(segment)},
-                     builder.getContext()),
-      {time});
-  Values starts = combineSegments(b, summarize(b, count), count);
-  unsigned outputs = op.getNumChunkOutputs();
-  Values inits;
-  for (unsigned i : carried)
-    inits.push_back(i < outputs ? results[i] : starts[i - outputs]);
-  Sizes space = parallelSizes;
-  space.push_back(count);
-  std::optional<int64_t> tokens = getConstantIntValue(time);
-  Values made = forall(
-      b, space, inits,
-      [&](TensorBuilder &s, ValueRange indices, ValueRange shared,
-          SmallVectorImpl<Place> &places) {
-        ValueRange parallel = indices.drop_back();
-        Span span;
-        span.begin = affine::makeComposedFoldedAffineApply(
-            s.builder, s.loc, d0 * segment, {OpFoldResult(indices.back())});
-        span.size = s.builder.getIndexAttr(segment);
-        if (!tokens || *tokens % segment != 0) {
-          OpFoldResult rest = combine(s, time, span.begin, -1);
-          span.size = affine::makeComposedFoldedAffineMin(
-              s.builder, s.loc,
-              AffineMap::get(1, 0,
-                             {s.builder.getAffineConstantExpr(segment), d0},
-                             s.builder.getContext()),
-              {rest});
-        }
-        span.firstRow = span.begin;
-        if (op.isReverse())
-          span.firstRow =
-              combine(s, combine(s, time, span.begin, -1), span.size, -1);
-        Values tiles;
-        for (auto [position, i] : llvm::enumerate(carried)) {
-          Place &place = places.emplace_back();
-          tiles.push_back(i < outputs
-                              ? tileOf(s, shared[position], i, parallel,
-                                       span.firstRow, span.size, place)
-                              : slot(s, shared[position], indices,
-                                     op.getResultTileType(i, 0), place));
-        }
-        return buildBody(s, parallel, tiles, span);
-      });
-  for (auto [position, index] : llvm::enumerate(carried))
-    results[index] = index < outputs ? made[position]
-                                     : lastStates(b, made[position],
-                                                  results[index], index, count);
-  return results;
-}
-
 Values ScanChunker::rewriteCase(TensorBuilder &b, Values results,
                                 ScheduleCaseAttr chosen) {
   made = chosen;
@@ -681,7 +445,10 @@ Values ScanChunker::rewriteCase(TensorBuilder &b, Values results,
           op.hasDenseChunk();
   if (!op.canCombineStates())
     segment = 0;
+  stateFree.clear();
   std::optional<int64_t> tokens = getConstantIntValue(time);
+  if (dense && !(tokens && *tokens <= fewTokens))
+    makeStateFree(b);
   results = segment == 0 || (tokens && *tokens <= segment)
                 ? rewriteWhole(b, results)
                 : rewriteSegments(b, results);

@@ -10,6 +10,7 @@
 
 #include "GateDenseChunk.h"
 
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -46,12 +47,8 @@ Value DenseChunkBuilder::maskedProduct(const Reader &reader, Value left,
                        });
 }
 
-void DenseChunkBuilder::addReaders(ValueRange parallel, OpFoldResult offset) {
-  bool isBefore = op.readsBefore();
-  readers.push_back(
-      {tile(op.getQuery(), parallel, offset), isBefore, isBefore});
-  key = tile(op.getKey(), parallel, offset);
-  value = tile(op.getValue(), parallel, offset);
+/// What reads the state to predict, and what is added of it.
+void DenseChunkBuilder::addPredictor(ValueRange parallel, OpFoldResult offset) {
   bool isUndecayed = op.getPrediction() == Prediction::undecayed;
   if (op.getUpdate() == Update::delta) {
     beta = tile(op.getBeta(), parallel, offset);
@@ -67,6 +64,15 @@ void DenseChunkBuilder::addReaders(ValueRange parallel, OpFoldResult offset) {
         {tile(op.getTransition()[0], parallel, offset), isUndecayed, true});
     writers.push_back({tile(op.getTransition()[1], parallel, offset), Value()});
   }
+}
+
+void DenseChunkBuilder::addReaders(ValueRange parallel, OpFoldResult offset) {
+  bool isBefore = op.readsBefore();
+  readers.push_back(
+      {tile(op.getQuery(), parallel, offset), isBefore, isBefore});
+  key = tile(op.getKey(), parallel, offset);
+  value = tile(op.getValue(), parallel, offset);
+  addPredictor(parallel, offset);
   writers.push_back({key, value});
   if (Value shared = op.getBonus()) {
     OpFoldResult zero = b.builder.getIndexAttr(0),
@@ -82,10 +88,12 @@ void DenseChunkBuilder::addReaders(ValueRange parallel, OpFoldResult offset) {
 
 DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
   Parts parts;
-  for (Reader &reader : readers) {
+  for (auto [index, reader] : llvm::enumerate(readers)) {
     Values &scores = parts.scores.emplace_back();
-    for (Writer &writer : writers)
-      scores.push_back(maskedProduct(reader, reader.rows, writer.rows));
+    for (auto [place, writer] : llvm::enumerate(writers))
+      scores.push_back(isSystem(index, place)
+                           ? Value()
+                           : maskedProduct(reader, reader.rows, writer.rows));
     parts.fromStart.push_back(reader.rows);
   }
   for (Writer &writer : writers)
@@ -93,35 +101,11 @@ DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
   return parts;
 }
 
-/// left right + into in nearly f32: operands of 16 bits would leave a system
-/// with errors of its size. Two bf16 each, and the three products of them that
-/// matter.
-Value DenseChunkBuilder::accurateProduct(Value left, Value right, Value into) {
-  if (!isRounded())
-    return multiplied(left, right, into);
-  Type narrow = BFloat16Type::get(b.builder.getContext());
-  auto split = [&](Value from) {
-    Value high = b.elementwise({from}, b.empty(b.sizes(from), narrow),
-                               [&](TensorBuilder &s, ValueRange args) {
-                                 return s.convert(args[0], narrow);
-                               });
-    Value low = b.elementwise(
-        {from, high}, b.empty(b.sizes(from), narrow),
-        [&](TensorBuilder &s, ValueRange args) {
-          return s.convert(s.sub(args[0], s.convert(args[1], wide())), narrow);
-        });
-    return std::pair(high, low);
-  };
-  auto [leftHigh, leftLow] = split(left);
-  auto [rightHigh, rightLow] = split(right);
-  into = multiplied(leftLow, rightHigh, into);
-  into = multiplied(leftHigh, rightLow, into);
-  return multiplied(leftHigh, rightHigh, into);
-}
-
 /// (I - system)^-1 of a strictly triangular [C, C] matrix, from the inverses of
 /// its diagonal blocks of 1, 2, 4 rows and so on: with X that of blocks of s
-/// rows, N what couples two of them, X + X N X is that of blocks of 2 s.
+/// rows, N what couples two of them, X + X N X is that of blocks of 2 s. Every
+/// element comes from the products of one round, so that operands of 16 bits
+/// cost a few roundings of each, whatever the number of rounds.
 Value DenseChunkBuilder::inverse(Value system) {
   // Rows that are in different blocks of `rows`, but in one of twice as many.
   auto couples = [&](TensorBuilder &s, int64_t rows) {
@@ -147,43 +131,85 @@ Value DenseChunkBuilder::inverse(Value system) {
         return choose(s, isDiagonal, s.number(wide(), 1), coupled);
       });
   for (int64_t rows = 2; rows < op.getPreferredChunk(); rows *= 2) {
-    Value coupling = b.elementwise({system}, b.empty({size, size}, wide()),
-                                   [&](TensorBuilder &s, ValueRange args) {
-                                     return choose(s, couples(s, rows), args[0],
-                                                   s.number(wide(), 0));
-                                   });
-    Value half = accurateProduct(coupling, found, zeros({size, size}));
-    found = accurateProduct(found, half, found);
+    Value coupled = b.elementwise({system}, b.empty({size, size}, wide()),
+                                  [&](TensorBuilder &s, ValueRange args) {
+                                    return choose(s, couples(s, rows), args[0],
+                                                  s.number(wide(), 0));
+                                  });
+    Value narrow = narrowed(found);
+    Value half = multiplied(narrowed(coupled), narrow, zeros({size, size}));
+    found = multiplied(narrow, narrowed(half), found);
   }
   return found;
 }
 
+/// L: what a row predicts of what another adds.
+Value DenseChunkBuilder::systemOf(const Parts &parts) {
+  Value scores = parts.scores.back()[0];
+  if (op.getUpdate() != Update::delta)
+    return scores;
+  AffineMap whole = map(2, {0, 1});
+  return b.generic({scores, beta}, b.empty({size, size}, wide()),
+                   {whole, map(2, {0}), whole}, 2,
+                   [&](TensorBuilder &s, ValueRange args) {
+                     return s.mul(args[0], s.convert(args[1], wide()));
+                   });
+}
+
+Value DenseChunkBuilder::buildCoupling(ValueRange parallel,
+                                       OpFoldResult offset) {
+  key = tile(op.getKey(), parallel, offset);
+  addPredictor(parallel, offset);
+  if (op.getUpdate() == Update::delta)
+    writers.push_back({key, Value()});
+  return byDecay(
+      parallel, offset, [](DenseChunkBuilder &s, const Parts &parts) -> Values {
+        Value all = s.inverse(s.systemOf(parts));
+        return {s.b.elementwise(
+            {all}, s.b.empty({s.size, s.size}, s.operand),
+            [&](TensorBuilder &e, ValueRange args) {
+              // The diagonal is 1: rows are not multiplied by it, nor rounded.
+              Value isOther = arith::CmpIOp::create(e.builder, e.loc,
+                                                    arith::CmpIPredicate::ne,
+                                                    s.row(e, 0), s.row(e, 1));
+              return e.convert(
+                  s.choose(e, isOther, args[0], e.number(s.wide(), 0)),
+                  s.operand);
+            })};
+      })[0];
+}
+
 /// U, in the type of operands: what the rows add of what they predict.
 Value DenseChunkBuilder::predict(const Parts &parts, Value state) {
-  Value predicted =
-      multiplied(parts.fromStart[1], state, zeros({size, values}));
-  Value system = parts.scores[1][0];
-  if (op.getUpdate() == Update::diagonal_rank_one) {
+  Value own = multiplied(parts.fromStart[1], state, zeros({size, values}));
+  AffineMap whole = map(2, {0, 1}), perRow = map(2, {0});
+  if (op.getUpdate() == Update::diagonal_rank_one)
     // What keys before the row have added is known.
-    predicted = multiplied(narrowed(parts.scores[1][1]), value, predicted);
-  } else {
-    AffineMap whole = map(2, {0, 1}), perRow = map(2, {0});
-    predicted =
-        b.generic({predicted, value, beta}, b.empty({size, values}, wide()),
-                  {whole, whole, perRow, whole}, 2,
-                  [&](TensorBuilder &s, ValueRange args) {
-                    return s.mul(s.convert(args[2], wide()),
-                                 s.add(s.convert(args[1], wide()), args[0]));
-                  });
-    system = b.generic({system, beta}, b.empty({size, size}, wide()),
-                       {whole, perRow, whole}, 2,
-                       [&](TensorBuilder &s, ValueRange args) {
-                         return s.mul(args[0], s.convert(args[1], wide()));
-                       });
-  }
-  Value solved = multiplied(narrowed(inverse(system)), narrowed(predicted),
-                            zeros({size, values}));
-  return narrowed(solved);
+    own = multiplied(narrowed(parts.scores[1][1]), value, own);
+  else
+    own = b.generic({own, value, beta}, b.empty({size, values}, wide()),
+                    {whole, whole, perRow, whole}, 2,
+                    [&](TensorBuilder &s, ValueRange args) {
+                      return s.mul(s.convert(args[2], wide()),
+                                   s.add(s.convert(args[1], wide()), args[0]));
+                    });
+  // Rows past the end of a chunk have columns that nobody has written.
+  Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
+  Value ready = b.elementwise(
+      {coupling}, b.empty(b.sizes(coupling), operand),
+      [&](TensorBuilder &s, ValueRange args) {
+        Value inside = arith::CmpIOp::create(
+            s.builder, s.loc, arith::CmpIPredicate::ult, row(s, 1), count);
+        Value isOther = isBefore(s, row(s, 1), row(s, 0), false);
+        return choose(s,
+                      arith::AndIOp::create(s.builder, s.loc, inside, isOther),
+                      args[0], s.number(operand, 0));
+      });
+  OpFoldResult zero = b.builder.getIndexAttr(0);
+  ready = b.slice(ready, {zero, zero}, {size, size});
+  // After the sum: what a row adds of its own may be much larger.
+  Value others = multiplied(ready, narrowed(own), zeros({size, values}));
+  return narrowed(sumOf(others, own));
 }
 
 /// read + (q . (u * k)) v of each row
@@ -244,13 +270,24 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
   return {output, next};
 }
 
-Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
-                                Value state) {
-  addReaders(parallel, offset);
+/// What `use` makes of the chunk's parts, on the side that its gates are on.
+Values DenseChunkBuilder::byDecay(
+    ValueRange parallel, OpFoldResult offset,
+    function_ref<Values(DenseChunkBuilder &, const Parts &)> use) {
   if (op.getDecay())
-    return dataDecay(logGates(parallel, offset), state);
+    return dataDecay(logGates(parallel, offset), use);
   Value gate = constantGate(parallel);
-  return finish(gate ? constantDecay(gate) : undecayed(), state);
+  return use(*this, gate ? constantDecay(gate) : undecayed());
+}
+
+Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
+                                Value state, Value ready) {
+  coupling = ready;
+  addReaders(parallel, offset);
+  return byDecay(parallel, offset,
+                 [&](DenseChunkBuilder &s, const Parts &parts) {
+                   return s.finish(parts, state);
+                 });
 }
 
 /// E' = exp(total) E + (k exp(sums after each row))^T v: factors of at most 1.
@@ -299,9 +336,26 @@ bool LinearScanOp::hasDenseChunk() {
 
 Values LinearScanOp::buildDenseChunk(OpBuilder &builder, Location loc,
                                      ValueRange parallel, OpFoldResult offset,
-                                     OpFoldResult size, ValueRange states) {
+                                     OpFoldResult size, ValueRange states,
+                                     ValueRange stateFree) {
   return DenseChunkBuilder(*this, builder, loc, size)
-      .build(parallel, offset, states[0]);
+      .build(parallel, offset, states[0],
+             stateFree.empty() ? Value() : stateFree[0]);
+}
+
+SmallVector<RankedTensorType> LinearScanOp::getStateFreeTypes(int64_t chunk) {
+  if (!getPredictor())
+    return {};
+  return {RankedTensorType::get({chunk, chunk},
+                                getQuery().getType().getElementType())};
+}
+
+Values LinearScanOp::buildStateFreeTiles(OpBuilder &builder, Location loc,
+                                         ValueRange parallel,
+                                         OpFoldResult offset,
+                                         OpFoldResult size) {
+  return {DenseChunkBuilder(*this, builder, loc, size)
+              .buildCoupling(parallel, offset)};
 }
 
 Values LinearScanOp::buildDenseChunkState(OpBuilder &builder, Location loc,

@@ -65,10 +65,16 @@ public:
       : op(other.op), b(builder, loc), size(other.size), keys(other.keys),
         values(other.values), operand(other.operand), key(other.key),
         value(other.value), beta(other.beta), bonus(other.bonus),
-        readers(other.readers), writers(other.writers) {}
+        readers(other.readers), writers(other.writers),
+        coupling(other.coupling) {}
 
+  /// `coupling`: see buildCoupling(), null where nothing predicts.
   Values build(mlir::ValueRange parallel, mlir::OpFoldResult offset,
-               mlir::Value state);
+               mlir::Value state, mlir::Value coupling);
+  /// (I - L)^-1 - I, [C, C] in the type of operands: how what rows add of their
+  /// own makes what they add after what they predict from one another.
+  mlir::Value buildCoupling(mlir::ValueRange parallel,
+                            mlir::OpFoldResult offset);
   Values buildState(mlir::ValueRange parallel, mlir::OpFoldResult offset,
                     mlir::ValueRange summary);
 
@@ -107,19 +113,28 @@ private:
   mlir::Value constantFactors(mlir::Value gate, bool isThrough,
                               bool isUndecayed = false);
   mlir::Value constantTotal(mlir::Value gate);
-  Values dataDecay(mlir::Value gates, mlir::Value state);
+  Values
+  dataDecay(mlir::Value gates,
+            llvm::function_ref<Values(DenseChunkBuilder &, const Parts &)> use);
   Parts checkedScalar(mlir::Value gates, mlir::Value first, mlir::Value last);
   Parts checkedVector(mlir::Value gates, mlir::Value first, mlir::Value last);
   Parts exactScalar(mlir::Value gates, mlir::Value total);
   Parts exactVector(mlir::Value gates, mlir::Value total);
   Values finish(const Parts &parts, mlir::Value state);
+  Values
+  byDecay(mlir::ValueRange parallel, mlir::OpFoldResult offset,
+          llvm::function_ref<Values(DenseChunkBuilder &, const Parts &)> use);
+  mlir::Value systemOf(const Parts &parts);
   llvm::SmallVector<Values, 2> exactScores(mlir::Value gates);
   void addReaders(mlir::ValueRange parallel, mlir::OpFoldResult offset);
+  void addPredictor(mlir::ValueRange parallel, mlir::OpFoldResult offset);
+  /// Whether these scores are those of the system, which is solved elsewhere.
+  bool isSystem(size_t reader, size_t writer) const {
+    return coupling && reader == 1 && writer == 0;
+  }
   mlir::Value predict(const Parts &parts, mlir::Value state);
   mlir::Value bonusOf(mlir::Value read);
   mlir::Value inverse(mlir::Value system);
-  mlir::Value accurateProduct(mlir::Value left, mlir::Value right,
-                              mlir::Value into);
   mlir::Value sumsFromMiddle(mlir::Value gates, bool isUndecayed);
 
   /// Whether row `x` comes before row `y` in the order of the scan, or is it.
@@ -259,6 +274,7 @@ private:
   mlir::Value key, value, beta, bonus;
   llvm::SmallVector<Reader, 2> readers;
   llvm::SmallVector<Writer, 2> writers;
+  mlir::Value coupling;
 };
 
 } // namespace gate

@@ -184,9 +184,14 @@ Value DenseChunkBuilder::constantTotal(Value gate) {
 DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
   bool reverse = op.getReverse();
   Parts parts;
-  for (Reader &reader : readers) {
+  for (size_t index = 0; index < readers.size(); ++index) {
+    const Reader &reader = readers[index];
     Values &scores = parts.scores.emplace_back();
-    for (Writer &writer : writers) {
+    for (auto [place, writer] : llvm::enumerate(writers)) {
+      if (isSystem(index, place)) {
+        scores.push_back({});
+        continue;
+      }
       Value raw = rawScores(reader.rows, writer.rows);
       scores.push_back(b.elementwise(
           {raw}, b.empty({size, size}, wide()),
@@ -259,10 +264,15 @@ DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
   if (hasReader(true))
     rowsBefore = factors(sumsFromMiddle(gates, true), false);
   Parts parts;
-  for (Reader &reader : readers) {
+  for (size_t index = 0; index < readers.size(); ++index) {
+    const Reader &reader = readers[index];
     Value own = reader.isUndecayed ? rowsBefore : rows;
     Values &scores = parts.scores.emplace_back();
-    for (Writer &writer : writers) {
+    for (auto [place, writer] : llvm::enumerate(writers)) {
+      if (isSystem(index, place)) {
+        scores.push_back({});
+        continue;
+      }
       Value raw = rawScores(reader.rows, writer.rows);
       scores.push_back(
           b.generic({raw, own, columns}, b.empty({size, size}, wide()),
@@ -301,7 +311,8 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactScalar(Value gates,
   auto after = [&](TensorBuilder &s, Value i, Value r) {
     return isBefore(s, i, r, false);
   };
-  for (Reader &reader : readers) {
+  for (size_t index = 0; index < readers.size(); ++index) {
+    const Reader &reader = readers[index];
     auto isThrough = through(reader.isUndecayed);
     Value logs = sumBySigns(
         [&](TensorBuilder &s, Value i, Value r) {
@@ -309,7 +320,11 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactScalar(Value gates,
         },
         afterColumn, size);
     Values &scores = parts.scores.emplace_back();
-    for (Writer &writer : writers) {
+    for (auto [place, writer] : llvm::enumerate(writers)) {
+      if (isSystem(index, place)) {
+        scores.push_back({});
+        continue;
+      }
       Value raw = rawScores(reader.rows, writer.rows);
       scores.push_back(b.elementwise(
           {raw, logs}, b.empty({size, size}, wide()),
@@ -333,8 +348,13 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactScalar(Value gates,
 SmallVector<Values, 2> DenseChunkBuilder::exactScores(Value gates) {
   OpBuilder &builder = b.builder;
   Value count = getValueOrCreateConstantIndexOp(builder, b.loc, size);
+  SmallVector<std::pair<size_t, size_t>> pairs;
+  for (size_t reader = 0; reader < readers.size(); ++reader)
+    for (size_t writer = 0; writer < writers.size(); ++writer)
+      if (!isSystem(reader, writer))
+        pairs.push_back({reader, writer});
   Values inits{zeros({size, keys})};
-  inits.append(readers.size() * writers.size(), zeros({size, size}));
+  inits.append(pairs.size(), zeros({size, size}));
   auto loop = scf::ForOp::create(
       builder, b.loc, b.index(0), count, b.index(1), inits,
       [&](OpBuilder &inner, Location loc, Value step, ValueRange carried) {
@@ -359,43 +379,42 @@ SmallVector<Values, 2> DenseChunkBuilder::exactScores(Value gates) {
                             e.add(args[0], args[1]), e.number(wide(), 0));
             });
         Values next{logs};
-        for (Reader &reader : readers) {
-          Value reads = rowOf(reader.rows);
-          for (Writer &writer : writers) {
-            // Without the gate of row i for what reads before the decay.
-            Value line = s.generic(
-                {writer.rows, reader.isUndecayed ? carried[0] : logs, reads},
-                s.filled({size}, wide(), 0),
-                {s.map(2, {0, 1}), s.map(2, {0, 1}), s.map(2, {1}),
-                 s.map(2, {0})},
-                1, [&](TensorBuilder &e, ValueRange args) {
-                  Value term = e.mul(e.mul(e.convert(args[0], wide()),
-                                           e.convert(args[2], wide())),
-                                     e.exp(args[1], isRounded()));
-                  return e.add(args[3], term);
-                });
-            next.push_back(s.generic(
-                {carried[next.size()], line}, s.empty({size, size}, wide()),
-                {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0, 1})}, 2,
-                [&](TensorBuilder &e, ValueRange args) {
-                  Value isRow = arith::CmpIOp::create(
-                      e.builder, e.loc, arith::CmpIPredicate::eq, row(e, 0), i);
-                  Value kept = choose(e, sees(e, reader, i, row(e, 1)), args[1],
-                                      e.number(wide(), 0));
-                  return choose(e, isRow, kept, args[0]);
-                }));
-          }
+        for (auto [readerIndex, writerIndex] : pairs) {
+          const Reader &reader = readers[readerIndex];
+          // Without the gate of row i for what reads before the decay.
+          Value line = s.generic(
+              {writers[writerIndex].rows,
+               reader.isUndecayed ? carried[0] : logs, rowOf(reader.rows)},
+              s.filled({size}, wide(), 0),
+              {s.map(2, {0, 1}), s.map(2, {0, 1}), s.map(2, {1}),
+               s.map(2, {0})},
+              1, [&](TensorBuilder &e, ValueRange args) {
+                Value term = e.mul(e.mul(e.convert(args[0], wide()),
+                                         e.convert(args[2], wide())),
+                                   e.exp(args[1], isRounded()));
+                return e.add(args[3], term);
+              });
+          next.push_back(s.generic(
+              {carried[next.size()], line}, s.empty({size, size}, wide()),
+              {s.map(2, {0, 1}), s.map(2, {1}), s.map(2, {0, 1})}, 2,
+              [&](TensorBuilder &e, ValueRange args) {
+                Value isRow = arith::CmpIOp::create(
+                    e.builder, e.loc, arith::CmpIPredicate::eq, row(e, 0), i);
+                Value kept = choose(e, sees(e, reader, i, row(e, 1)), args[1],
+                                    e.number(wide(), 0));
+                return choose(e, isRow, kept, args[0]);
+              }));
         }
         scf::YieldOp::create(inner, loc, next);
       });
-  SmallVector<Values, 2> scores;
-  for (size_t index = 0; index < readers.size(); ++index)
-    scores.push_back(Values(
-        loop.getResults().slice(1 + index * writers.size(), writers.size())));
+  SmallVector<Values, 2> scores(readers.size(), Values(writers.size()));
+  for (auto [place, pair] : llvm::enumerate(pairs))
+    scores[pair.first][pair.second] = loop.getResult(1 + place);
   return scores;
 }
 
-Values DenseChunkBuilder::dataDecay(Value gates, Value state) {
+Values DenseChunkBuilder::dataDecay(
+    Value gates, function_ref<Values(DenseChunkBuilder &, const Parts &)> use) {
   bool isVector = cast<RankedTensorType>(gates.getType()).getRank() == 2;
   int64_t middle = op.getPreferredChunk() / 2;
   // The rows up to the middle one in the order of the scan.
@@ -432,14 +451,14 @@ Values DenseChunkBuilder::dataDecay(Value gates, Value state) {
         DenseChunkBuilder s(*this, inner, loc);
         Parts parts = isVector ? s.checkedVector(gates, first, last)
                                : s.checkedScalar(gates, first, last);
-        scf::YieldOp::create(inner, loc, s.finish(parts, state));
+        scf::YieldOp::create(inner, loc, use(s, parts));
       },
       [&](OpBuilder &inner, Location loc) {
         DenseChunkBuilder s(*this, inner, loc);
         Value total = s.sumOf(first, last);
         Parts parts = isVector ? s.exactVector(gates, total)
                                : s.exactScalar(gates, total);
-        scf::YieldOp::create(inner, loc, s.finish(parts, state));
+        scf::YieldOp::create(inner, loc, use(s, parts));
       });
   return llvm::to_vector_of<Value>(choice.getResults());
 }
@@ -468,8 +487,10 @@ DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
     parts.toEnd.push_back(rescaled(writer.rows, through, true));
   for (auto [reader, rows] : llvm::zip(readers, parts.fromStart)) {
     Values &scores = parts.scores.emplace_back();
-    for (Value columns : parts.toEnd)
-      scores.push_back(maskedProduct(reader, rows, columns));
+    for (auto [place, columns] : llvm::enumerate(parts.toEnd))
+      scores.push_back(isSystem(parts.scores.size() - 1, place)
+                           ? Value()
+                           : maskedProduct(reader, rows, columns));
   }
   parts.before = exponential(first);
   parts.after = exponential(last);

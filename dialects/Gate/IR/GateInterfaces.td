@@ -98,14 +98,32 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
     InterfaceMethod<[{
       Builds a chunk for machines that multiply whole tiles: from the tokens
       [offset, offset + size) of one independent index, in the order of memory
-      and with `size` rows (known only at run time or not), and the states before
-      them, to the output tiles in the types of the results and the states after.
+      and with `size` rows (known only at run time or not), the states before
+      them and the rows of what `buildStateFreeTiles` has made, to the output
+      tiles in the types of the results and the states after.
     }],
     "::llvm::SmallVector<::mlir::Value>", "buildDenseChunk",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
          "::mlir::ValueRange":$parallel, "::mlir::OpFoldResult":$offset,
-         "::mlir::OpFoldResult":$size, "::mlir::ValueRange":$states), [{}],
+         "::mlir::OpFoldResult":$size, "::mlir::ValueRange":$states,
+         "::mlir::ValueRange":$stateFree), [{}],
     [{ llvm_unreachable("the op has no dense chunk"); }]>,
+    InterfaceMethod<[{
+      Types of what dense chunks of `chunk` tokens can have ready, whatever the
+      states are: each a row per token. Chunks wait for one another, this for
+      nothing: worth it where a chunk would spend much time on it.
+    }],
+    "::llvm::SmallVector<::mlir::RankedTensorType>", "getStateFreeTypes",
+    (ins "int64_t":$chunk), [{}], [{ return {}; }]>,
+    InterfaceMethod<[{
+      Builds it for one chunk, as `buildDenseChunk` is built: tiles with a row
+      for each of the `size` tokens, which may end before the types do.
+    }],
+    "::llvm::SmallVector<::mlir::Value>", "buildStateFreeTiles",
+    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+         "::mlir::ValueRange":$parallel, "::mlir::OpFoldResult":$offset,
+         "::mlir::OpFoldResult":$size), [{}],
+    [{ llvm_unreachable("the op has nothing that is free of states"); }]>,
     InterfaceMethod<[{
       Builds the op as one on `pieces` times as many independent indices, each
       with a part of the width of its outputs, on views of the same tensors, and

@@ -25,6 +25,8 @@ static constexpr int64_t consumerBarrier = 1;
 /// warps together have usually and at most.
 static constexpr int64_t leastStages = 2, usualWarpBytes = 16384,
                          mostWarpBytes = 2 * usualWarpBytes;
+/// Warps of a block up to which two blocks share a multiprocessor.
+static constexpr int64_t mostWarpsOfHalf = 8;
 /// Elements of a tile that are exchanged at a time.
 static constexpr int64_t mostExchanged = 16384;
 
@@ -260,6 +262,11 @@ unsigned Distributor::takeScratch(int64_t bytes) {
       mostShared - std::max(layouts.getWarps() * warpBytes, usualWarpBytes);
   if (ring)
     most -= leastStages * (slotBytes + slotBarrierBytes) + scratchAlignment;
+  // Where nothing is copied ahead, one small block computes while another
+  // waits: tiles are kept for later products within half of the memory.
+  int64_t kept = most;
+  if (!ring && layouts.getWarps() <= mostWarpsOfHalf)
+    kept /= 2;
   std::optional<int64_t> start =
       findScratch(bytes, std::min(most, scratchBytes), false);
   // After a block boundary one barrier is cheaper than more memory.
@@ -268,7 +275,9 @@ unsigned Distributor::takeScratch(int64_t bytes) {
     start = findScratch(bytes, std::min(most, scratchBytes), false);
   }
   if (!start)
-    start = findScratch(bytes, most, false);
+    start = findScratch(bytes, kept, false);
+  if (!start)
+    start = findScratch(bytes, kept, true);
   if (!start)
     start = findScratch(bytes, most, true);
   if (!start) {
