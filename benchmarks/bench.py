@@ -187,6 +187,43 @@ def scan(length: int, check: bool = True) -> Callable:
     return make
 
 
+def token_gated(value: int, is_delta: bool) -> Callable:
+    """One gate a token: Mamba-2's scan, or a gated delta rule, from zeros.
+
+    A delta rule's count has half of the scores and their use once more, for what
+    it predicts (scores of the keys, their use on values).
+    """
+
+    def make(generator: np.random.Generator, baseline: Baseline) -> Case:
+        heads, length, key = 8, 4096, 128
+        q, k = (normal(generator, 1, length, heads, key) for _ in range(2))
+        v = normal(generator, 1, length, heads, value)
+        g = log_gates(generator, 1, length, heads)
+        beta = aligned(np.exp(log_gates(generator, 1, length, heads)))
+        k /= np.linalg.norm(k, axis=-1, keepdims=True)
+        inputs = [q, k, v, g, *[beta] * is_delta]
+
+        def expected() -> list[Array]:
+            state = np.zeros((heads, key, value))
+            output = np.empty((1, length, heads, value))
+            scaled = q[0] * np.float64(key**-0.5)
+            for t in range(length):
+                state *= np.exp(np.float64(g[0, t]))[:, None, None]
+                added = np.float64(v[0, t])
+                if is_delta:
+                    predicted = (k[0, t, :, None] @ state)[:, 0]
+                    added = beta[0, t, :, None] * (added - predicted)
+                state += k[0, t, :, :, None] * added[:, None]
+                output[0, t] = (scaled[t, :, None] @ state)[:, 0]
+            return [output]
+
+        operations = scan_operations(length, key, value)
+        operations += length * CHUNK * (key + value) * is_delta
+        return Case(inputs, [aligned(np.empty_like(v))], heads * operations, expected)
+
+    return make
+
+
 def step(generator: np.random.Generator, baseline: Baseline) -> Case:
     """One token for a batch of 64; the state is replaced in place."""
     batch, heads, key, value = 64, 16, 128, 128
@@ -269,6 +306,24 @@ ROWS = [
         "GFLOP/s",
         {1: 0.70, 2: 0.65},
         rival_bars={1: 2.2, 2: 4.0},
+    ),
+    Row(
+        "gated delta rule f32 B1 T4096 H8 K128 V128",
+        "delta_f32",
+        "delta",
+        token_gated(128, is_delta=True),
+        "fma",
+        "GFLOP/s",
+        {1: 0.45, 2: None},
+    ),
+    Row(
+        "Mamba-2 scan f32 B1 T4096 H8 N128 P64",
+        "mamba2_f32",
+        "mamba2",
+        token_gated(64, is_delta=False),
+        "fma",
+        "GFLOP/s",
+        {1: 0.65, 2: None},
     ),
     Row(
         "step f32 B64 H16 K128 V128",

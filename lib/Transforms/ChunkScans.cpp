@@ -227,28 +227,28 @@ void ScanChunker::makeStateFree(TensorBuilder &b) {
   Sizes space = parallelSizes;
   space.push_back(affine::makeComposedFoldedAffineApply(
       builder, loc, d0.ceilDiv(chunk), {time}));
-  stateFree = forall(
-      b, space, inits,
-      [&](TensorBuilder &s, ValueRange indices, ValueRange shared,
-          SmallVectorImpl<Place> &places) {
-        ValueRange parallel = indices.drop_back();
-        Value position = asValue(s, affine::makeComposedFoldedAffineApply(
-                                        s.builder, s.loc, d0 * chunk,
-                                        {OpFoldResult(indices.back())}));
-        OpFoldResult size = chunkSize(s, position);
-        OpFoldResult offset = firstRowOf(s, position, size);
-        Values rooms =
-            stateFreeTiles(s, parallel, offset, size, &places, shared);
-        Values tiles =
-            op.buildStateFreeTiles(s.builder, s.loc, parallel, offset, size);
-        // A shorter chunk may have fewer columns, too.
-        for (auto [tile, room] : llvm::zip(tiles, rooms)) {
-          Sizes sizes = s.sizes(tile);
-          Sizes offsets(sizes.size(), s.builder.getIndexAttr(0));
-          tile = s.insert(tile, room, offsets, sizes);
-        }
-        return tiles;
-      });
+  stateFree = forall(b, space, inits,
+                     [&](TensorBuilder &s, ValueRange indices,
+                         ValueRange shared, SmallVectorImpl<Place> &places) {
+                       ValueRange parallel = indices.drop_back();
+                       Value position =
+                           asValue(s, affine::makeComposedFoldedAffineApply(
+                                          s.builder, s.loc, d0 * chunk,
+                                          {OpFoldResult(indices.back())}));
+                       OpFoldResult size = chunkSize(s, position);
+                       OpFoldResult offset = firstRowOf(s, position, size);
+                       Values rooms = stateFreeTiles(s, parallel, offset, size,
+                                                     &places, shared);
+                       Values tiles = op.buildStateFreeTiles(
+                           s.builder, s.loc, parallel, offset, size, chunk);
+                       // A shorter chunk may have fewer columns, too.
+                       for (auto [tile, room] : llvm::zip(tiles, rooms)) {
+                         Sizes sizes = s.sizes(tile);
+                         Sizes offsets(sizes.size(), s.builder.getIndexAttr(0));
+                         tile = s.insert(tile, room, offsets, sizes);
+                       }
+                       return tiles;
+                     });
 }
 
 /// Chunks as they lie in memory; the last one has fewer rows.

@@ -19,7 +19,7 @@ func.func @no_chunk(%q: tensor<?x?x1x16xf32>) -> tensor<?x?x1x16xf32> {
 // -----
 
 func.func @segment(%q: tensor<?x?x1x16xf32>) -> tensor<?x?x1x16xf32> {
-  // expected-error@+1 {{expects segment to be a multiple of the 64 tokens of a chunk, got 100}}
+  // expected-error@+1 {{expects segment to be a multiple of the 32 tokens of a chunk, got 100}}
   %o, %last = gate.linear_scan %q, %q, %q {gate.schedule = #gate.schedule<{segment = 100}>}
     : (tensor<?x?x1x16xf32>, tensor<?x?x1x16xf32>, tensor<?x?x1x16xf32>) -> (tensor<?x?x1x16xf32>, tensor<?x1x16x16xf32>)
   return %o : tensor<?x?x1x16xf32>

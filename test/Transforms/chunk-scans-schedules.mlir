@@ -43,10 +43,10 @@ func.func @few_tokens(%q: tensor<2x10x3x16xf32>) -> tensor<2x10x3x16xf32> {
 // CHECK:         } else {
 // CHECK:           %[[SECOND:.*]] = arith.cmpi uge, %{{.*}}, %[[MANY]]
 // CHECK:           scf.if %[[SECOND]]
-// CHECK-COUNT-4:     {gate.schedule = #gate.schedule<{chunk = 64, few_tokens = 6, segment = 1024}>}
+// CHECK-COUNT-4:     {gate.schedule = #gate.schedule<{chunk = 32, few_tokens = 6, segment = 1024}>}
 // CHECK:           } else {
 // CHECK:             scf.forall {{.*}} shared_outs(%{{.*}} = %[[ROOM]], %{{.*}} = %[[S]])
-// CHECK:             {gate.schedule = #gate.schedule<{chunk = 64, few_tokens = 6, segment = 0}>}
+// CHECK:             {gate.schedule = #gate.schedule<{chunk = 32, few_tokens = 6, segment = 0}>}
 // CHECK:         return %[[R]]#0, %[[R]]#1
 func.func @three_cases(%q: tensor<?x?x2x16xf32> {gate.dims = ["B", "T", "", ""]}, %s: tensor<?x2x16x16xf32>)
     -> (tensor<?x?x2x16xf32>, tensor<?x2x16x16xf32>) attributes {gate.time = "T"} {

@@ -4,7 +4,7 @@
 // CHECK-LABEL: func.func @whole_chunks(
 // CHECK-SAME:    %[[Q:[^:]*]]: tensor<2x128x3x16xf32>, %[[G:[^:]*]]: tensor<2x128x3x16xf32>, %[[S:[^:]*]]: tensor<2x3x16x16xf32>)
 // CHECK-DAG:     %[[T:.*]] = arith.constant 128 : index
-// CHECK-DAG:     %[[C:.*]] = arith.constant 64 : index
+// CHECK-DAG:     %[[C:.*]] = arith.constant 32 : index
 // CHECK:         scf.forall (%[[B:.*]], %[[H:.*]]) in (2, 3) shared_outs(%{{.*}} = %{{.*}}, %{{.*}} = %[[S]])
 // CHECK:           scf.for %{{.*}} = %{{.*}} to %[[T]] step %[[C]] iter_args({{.*}}) -> (tensor<128x16xf32>, tensor<16x16xf32>)
 // CHECK-NOT:       scf.if
@@ -27,7 +27,7 @@ func.func @whole_chunks(%q: tensor<2x128x3x16xf32>, %g: tensor<2x128x3x16xf32>, 
 // CHECK-NOT:     arith.divf
 // CHECK:         scf.forall (%{{.*}}, %{{.*}}) in (%{{.*}}, 2)
 // CHECK:           scf.for {{.*}} -> (tensor<?x16xf32>, tensor<16x16xf32>)
-// CHECK:             linalg.fill {{.*}} -> tensor<64x16xf32>
+// CHECK:             linalg.fill {{.*}} -> tensor<32x16xf32>
 // CHECK-NOT:     arith.divf
 // CHECK:           scf.for {{.*}} -> (tensor<?x16xf32>, tensor<16x16xf32>)
 // CHECK-NOT:     arith.divf

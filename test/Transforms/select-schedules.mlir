@@ -4,7 +4,7 @@
 
 // CHECK-LABEL: func.func @scan(
 // CHECK:         gate.linear_scan
-// CHECK-SAME:      gate.schedule = #gate.schedule<{chunk = 64, few_tokens = 6, segment = 0}>
+// CHECK-SAME:      gate.schedule = #gate.schedule<{chunk = 32, few_tokens = 6, segment = 0}>
 // Few keys, and steps of which nothing is known, go token by token.
 // CHECK:         gate.linear_scan
 // CHECK-SAME:      gate.schedule = #gate.schedule<{chunk = 1, few_tokens = 6, segment = 0}>
@@ -33,7 +33,7 @@ func.func @scan(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x3xf32>, %x: tensor<?x
 // One independent index: long texts are split in time.
 // CHECK-LABEL: func.func @scarce(
 // CHECK:         gate.linear_scan
-// CHECK-SAME:      #gate.schedule<when "time" lt 4096 {chunk = 64, few_tokens = 6, segment = 0}, {chunk = 64, few_tokens = 6, segment = 2048}>
+// CHECK-SAME:      #gate.schedule<when "time" lt 4096 {chunk = 32, few_tokens = 6, segment = 0}, {chunk = 32, few_tokens = 6, segment = 2048}>
 func.func @scarce(%q: tensor<1x?x1x16xf32>) -> tensor<1x?x1x16xf32> {
   %o, %last = gate.linear_scan %q, %q, %q
     : (tensor<1x?x1x16xf32>, tensor<1x?x1x16xf32>, tensor<1x?x1x16xf32>) -> (tensor<1x?x1x16xf32>, tensor<1x1x16x16xf32>)

@@ -67,8 +67,11 @@ int64_t LinearScanOp::getPreferredChunk() {
     return 1;
   // What many tokens predict from one another in few keys is alike, and adds up
   // errors of scores that a state would not have.
+  // In f32 its system is many products for a GPU.
   if (getPredictor())
-    return std::clamp<int64_t>(llvm::PowerOf2Ceil(getKeyWidth()), 16, 64);
+    return std::clamp<int64_t>(llvm::PowerOf2Ceil(getKeyWidth()), 16,
+                               getElementTypeOrSelf(getQuery()).isF32() ? 32
+                                                                        : 64);
   return 64;
 }
 

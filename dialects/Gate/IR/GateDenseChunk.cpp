@@ -106,7 +106,7 @@ DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
 /// rows, N what couples two of them, X + X N X is that of blocks of 2 s. Every
 /// element comes from the products of one round, so that operands of 16 bits
 /// cost a few roundings of each, whatever the number of rounds.
-Value DenseChunkBuilder::inverse(Value system) {
+Value DenseChunkBuilder::inverse(Value system, int64_t chunk) {
   // Rows that are in different blocks of `rows`, but in one of twice as many.
   auto couples = [&](TensorBuilder &s, int64_t rows) {
     auto blockOf = [&](Value place, int64_t size) -> Value {
@@ -130,7 +130,7 @@ Value DenseChunkBuilder::inverse(Value system) {
         Value coupled = choose(s, couples(s, 1), args[0], s.number(wide(), 0));
         return choose(s, isDiagonal, s.number(wide(), 1), coupled);
       });
-  for (int64_t rows = 2; rows < op.getPreferredChunk(); rows *= 2) {
+  for (int64_t rows = 2; rows < chunk; rows *= 2) {
     Value coupled = b.elementwise({system}, b.empty({size, size}, wide()),
                                   [&](TensorBuilder &s, ValueRange args) {
                                     return choose(s, couples(s, rows), args[0],
@@ -156,27 +156,26 @@ Value DenseChunkBuilder::systemOf(const Parts &parts) {
                    });
 }
 
-Value DenseChunkBuilder::buildCoupling(ValueRange parallel,
-                                       OpFoldResult offset) {
+Value DenseChunkBuilder::buildCoupling(ValueRange parallel, OpFoldResult offset,
+                                       int64_t chunk) {
   key = tile(op.getKey(), parallel, offset);
   addPredictor(parallel, offset);
   if (op.getUpdate() == Update::delta)
     writers.push_back({key, Value()});
-  return byDecay(
+  Value system = byDecay(
       parallel, offset, [](DenseChunkBuilder &s, const Parts &parts) -> Values {
-        Value all = s.inverse(s.systemOf(parts));
-        return {s.b.elementwise(
-            {all}, s.b.empty({s.size, s.size}, s.operand),
-            [&](TensorBuilder &e, ValueRange args) {
-              // The diagonal is 1: rows are not multiplied by it, nor rounded.
-              Value isOther = arith::CmpIOp::create(e.builder, e.loc,
-                                                    arith::CmpIPredicate::ne,
-                                                    s.row(e, 0), s.row(e, 1));
-              return e.convert(
-                  s.choose(e, isOther, args[0], e.number(s.wide(), 0)),
-                  s.operand);
-            })};
+        return {s.systemOf(parts)};
       })[0];
+  Value all = inverse(system, chunk);
+  return b.elementwise(
+      {all}, b.empty({size, size}, operand),
+      [&](TensorBuilder &s, ValueRange args) {
+        // The diagonal is 1: rows are not multiplied by it, nor rounded.
+        Value isOther = arith::CmpIOp::create(
+            s.builder, s.loc, arith::CmpIPredicate::ne, row(s, 0), row(s, 1));
+        return s.convert(choose(s, isOther, args[0], s.number(wide(), 0)),
+                         operand);
+      });
 }
 
 /// U, in the type of operands: what the rows add of what they predict.
@@ -352,10 +351,10 @@ SmallVector<RankedTensorType> LinearScanOp::getStateFreeTypes(int64_t chunk) {
 
 Values LinearScanOp::buildStateFreeTiles(OpBuilder &builder, Location loc,
                                          ValueRange parallel,
-                                         OpFoldResult offset,
-                                         OpFoldResult size) {
+                                         OpFoldResult offset, OpFoldResult size,
+                                         int64_t chunk) {
   return {DenseChunkBuilder(*this, builder, loc, size)
-              .buildCoupling(parallel, offset)};
+              .buildCoupling(parallel, offset, chunk)};
 }
 
 Values LinearScanOp::buildDenseChunkState(OpBuilder &builder, Location loc,

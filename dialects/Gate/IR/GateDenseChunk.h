@@ -74,7 +74,7 @@ public:
   /// (I - L)^-1 - I, [C, C] in the type of operands: how what rows add of their
   /// own makes what they add after what they predict from one another.
   mlir::Value buildCoupling(mlir::ValueRange parallel,
-                            mlir::OpFoldResult offset);
+                            mlir::OpFoldResult offset, int64_t chunk);
   Values buildState(mlir::ValueRange parallel, mlir::OpFoldResult offset,
                     mlir::ValueRange summary);
 
@@ -134,7 +134,7 @@ private:
   }
   mlir::Value predict(const Parts &parts, mlir::Value state);
   mlir::Value bonusOf(mlir::Value read);
-  mlir::Value inverse(mlir::Value system);
+  mlir::Value inverse(mlir::Value system, int64_t chunk);
   mlir::Value sumsFromMiddle(mlir::Value gates, bool isUndecayed);
 
   /// Whether row `x` comes before row `y` in the order of the scan, or is it.

@@ -116,13 +116,14 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
     "::llvm::SmallVector<::mlir::RankedTensorType>", "getStateFreeTypes",
     (ins "int64_t":$chunk), [{}], [{ return {}; }]>,
     InterfaceMethod<[{
-      Builds it for one chunk, as `buildDenseChunk` is built: tiles with a row
-      for each of the `size` tokens, which may end before the types do.
+      Builds it for one chunk of at most `chunk` tokens, as `buildDenseChunk` is
+      built: tiles with a row for each of the `size` tokens, whose columns may end
+      before those of the types do.
     }],
     "::llvm::SmallVector<::mlir::Value>", "buildStateFreeTiles",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
          "::mlir::ValueRange":$parallel, "::mlir::OpFoldResult":$offset,
-         "::mlir::OpFoldResult":$size), [{}],
+         "::mlir::OpFoldResult":$size, "int64_t":$chunk), [{}],
     [{ llvm_unreachable("the op has nothing that is free of states"); }]>,
     InterfaceMethod<[{
       Builds the op as one on `pieces` times as many independent indices, each

@@ -27,6 +27,8 @@ struct TargetDescription {
   int64_t leastTasks;
   /// Scans may have the dense form, which is for kernels of tensor cores.
   bool hasDenseScans;
+  /// Tokens of a chunk of a scan at most, where the op would have more.
+  int64_t mostChunk;
 };
 
 /// The descriptions that the table has rows for. The default is first and has
