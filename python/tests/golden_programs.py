@@ -206,6 +206,185 @@ def mamba2(type: str) -> Program:
     return Program("mamba2", (c, b, x, skip, g), results, body)
 
 
+def stepped(
+    name: str,
+    type: str,
+    inputs: tuple[Tensor, ...],
+    invariants: tuple[Tensor, ...],
+    states: tuple[Tensor, ...],
+    output: Tensor,
+    body: str,
+) -> Program:
+    """A `gate.scan`: `body` computes %y and the new state %NAME_next of each.
+
+    Inputs, invariants and states are %NAME_t there, in the wide type.
+    """
+    acc = wide(type)
+
+    def inside(tensor: Tensor, drop: int, element: str) -> str:
+        """Its type in the region, without the first dims."""
+        return f"tensor<{'x'.join([*map(str, tensor.shape[drop:]), element])}>"
+
+    groups = ((inputs, 2), (invariants, 0), (states, 1))
+    arguments = [
+        f"%{t.name}_r: {inside(t, drop, t.type)}"
+        for group, drop in groups
+        for t in group
+    ]
+    lines = []
+    for group, drop in groups:
+        for t in group:
+            narrow, full = inside(t, drop, t.type), inside(t, drop, acc)
+            op_name = "tensor.cast" if t.type == acc else "arith.extf"
+            lines.append(
+                f"    %{t.name}_t = {op_name} %{t.name}_r : {narrow} to {full}"
+            )
+    result, result_wide = inside(output, 2, type), inside(output, 2, acc)
+    last = "tensor.cast" if type == acc else "arith.truncf"
+    yields = [f"%{t.name}_next" for t in states] + ["%y_n"]
+    types = [inside(t, 1, acc) for t in states] + [result]
+    finals = [Tensor(f"{t.name}_last", t.shape, acc) for t in states]
+    names = ", ".join(f"%{t.name}" for t in (output, *finals))
+    operands = [*inputs, *invariants, *states]
+    extra = ""
+    if invariants:
+        extra = f" invariants({', '.join(f'%{t.name}' for t in invariants)})"
+    read = ", ".join(f"%{t.name}" for t in inputs)
+    text = f"""  {names} = gate.scan inputs({read}){extra}
+      initial({", ".join(f"%{t.name}" for t in states)}) {{
+  ^bb0({", ".join(arguments)}):
+{chr(10).join(lines)}
+{body.replace("WIDE", acc)}
+    %y_n = {last} %y : {result_wide} to {result}
+    gate.yield {", ".join(yields)} : {", ".join(types)}
+  }} : ({", ".join(t.mlir for t in operands)})
+      -> ({", ".join(t.mlir for t in (output, *finals))})"""
+    return Program(name, tuple(operands), (output, *finals), text)
+
+
+def min_gru(type: str) -> Program:
+    """arXiv 2410.01201: h = (1 - z) h + z c."""
+    z, c = (Tensor(n, ("B", "T", 2), type) for n in "zc")
+    h = Tensor("h", ("B", 2), wide(type))
+    body = """    %one = arith.constant dense<1.0> : tensor<2xWIDE>
+    %rest = arith.subf %one, %z_t : tensor<2xWIDE>
+    %kept = arith.mulf %rest, %h_t : tensor<2xWIDE>
+    %new = arith.mulf %z_t, %c_t : tensor<2xWIDE>
+    %h_next = arith.addf %kept, %new : tensor<2xWIDE>
+    %y = arith.addf %kept, %new : tensor<2xWIDE>"""
+    return stepped(
+        "min_gru", type, (z, c), (), (h,), Tensor("y", ("B", "T", 2), type), body
+    )
+
+
+def mamba1(type: str) -> Program:
+    """arXiv 2312.00752: h = exp(delta A) h + (delta x) B^T, y = h C + skip x."""
+    x, delta = (Tensor(n, ("B", "T", 2), type) for n in ("x", "delta"))
+    b, c = (Tensor(n, ("B", "T", 3), type) for n in "bc")
+    a, skip = Tensor("a", (2, 3), type), Tensor("skip", (2,), type)
+    h = Tensor("h", ("B", 2, 3), wide(type))
+    body = """    %h_next = linalg.generic {indexing_maps = [
+        affine_map<(d, n) -> (d)>, affine_map<(d, n) -> (d)>,
+        affine_map<(d, n) -> (n)>, affine_map<(d, n) -> (d, n)>,
+        affine_map<(d, n) -> (d, n)>], iterator_types = ["parallel", "parallel"]}
+        ins(%delta_t, %x_t, %b_t, %a_t :
+            tensor<2xWIDE>, tensor<2xWIDE>, tensor<3xWIDE>, tensor<2x3xWIDE>)
+        outs(%h_t : tensor<2x3xWIDE>) {
+    ^bb1(%di: WIDE, %xi: WIDE, %bj: WIDE, %aij: WIDE, %hij: WIDE):
+      %log = arith.mulf %di, %aij : WIDE
+      %f = math.exp %log : WIDE
+      %kept = arith.mulf %f, %hij : WIDE
+      %dx = arith.mulf %di, %xi : WIDE
+      %new = arith.mulf %dx, %bj : WIDE
+      %sum = arith.addf %kept, %new : WIDE
+      linalg.yield %sum : WIDE
+    } -> tensor<2x3xWIDE>
+    %skipped = arith.mulf %skip_t, %x_t : tensor<2xWIDE>
+    %y = linalg.matvec ins(%h_next, %c_t : tensor<2x3xWIDE>, tensor<3xWIDE>)
+        outs(%skipped : tensor<2xWIDE>) -> tensor<2xWIDE>"""
+    return stepped(
+        "mamba1", type, (x, delta, b, c), (a, skip), (h,),
+        Tensor("y", ("B", "T", 2), type), body,
+    )  # fmt: skip
+
+
+def mlstm(type: str) -> Program:
+    """arXiv 2405.04517, one head with K = V = 2: a stabilised matrix memory."""
+    q, k, v = (Tensor(n, ("B", "T", 2), type) for n in "qkv")
+    i, f = (Tensor(n, ("B", "T"), wide(type)) for n in "if")
+    states = (
+        Tensor("s", ("B", 2, 2), wide(type)),
+        Tensor("n", ("B", 2), wide(type)),
+        Tensor("m", ("B",), wide(type)),
+    )
+    body = f"""    %zero = arith.constant dense<0.0> : tensor<WIDE>
+    %negative = arith.negf %f_t : tensor<WIDE>
+    %large = arith.maximumf %negative, %zero : tensor<WIDE>
+    %size = math.absf %f_t : tensor<WIDE>
+    %minus = arith.negf %size : tensor<WIDE>
+    %e = math.exp %minus : tensor<WIDE>
+    %tail = math.log1p %e : tensor<WIDE>
+    %soft = arith.addf %large, %tail : tensor<WIDE>
+    %lf = arith.negf %soft : tensor<WIDE>
+    %older = arith.addf %lf, %m_t : tensor<WIDE>
+    %m_next = arith.maximumf %older, %i_t : tensor<WIDE>
+    %df = arith.subf %older, %m_next : tensor<WIDE>
+    %di = arith.subf %i_t, %m_next : tensor<WIDE>
+    %forget = math.exp %df : tensor<WIDE>
+    %input = math.exp %di : tensor<WIDE>
+    %s_next = linalg.generic {{indexing_maps = [
+        affine_map<(k, v) -> ()>, affine_map<(k, v) -> ()>,
+        affine_map<(k, v) -> (k)>, affine_map<(k, v) -> (v)>,
+        affine_map<(k, v) -> (k, v)>], iterator_types = ["parallel", "parallel"]}}
+        ins(%forget, %input, %k_t, %v_t :
+            tensor<WIDE>, tensor<WIDE>, tensor<2xWIDE>, tensor<2xWIDE>)
+        outs(%s_t : tensor<2x2xWIDE>) {{
+    ^bb1(%fi: WIDE, %ii: WIDE, %ki: WIDE, %vj: WIDE, %sij: WIDE):
+      %kept = arith.mulf %fi, %sij : WIDE
+      %ik = arith.mulf %ii, %ki : WIDE
+      %new = arith.mulf %ik, %vj : WIDE
+      %sum = arith.addf %kept, %new : WIDE
+      linalg.yield %sum : WIDE
+    }} -> tensor<2x2xWIDE>
+    %n_next = linalg.generic {{indexing_maps = [
+        affine_map<(k) -> ()>, affine_map<(k) -> ()>, affine_map<(k) -> (k)>,
+        affine_map<(k) -> (k)>], iterator_types = ["parallel"]}}
+        ins(%forget, %input, %k_t : tensor<WIDE>, tensor<WIDE>, tensor<2xWIDE>)
+        outs(%n_t : tensor<2xWIDE>) {{
+    ^bb1(%fi: WIDE, %ii: WIDE, %ki: WIDE, %ni: WIDE):
+      %kept = arith.mulf %fi, %ni : WIDE
+      %ik = arith.mulf %ii, %ki : WIDE
+      %sum = arith.addf %kept, %ik : WIDE
+      linalg.yield %sum : WIDE
+    }} -> tensor<2xWIDE>
+    %scale = arith.constant dense<{2**-0.5:.17e}> : tensor<2xWIDE>
+    %qs = arith.mulf %q_t, %scale : tensor<2xWIDE>
+    %zeros = arith.constant dense<0.0> : tensor<2xWIDE>
+    %read = linalg.vecmat ins(%qs, %s_next : tensor<2xWIDE>, tensor<2x2xWIDE>)
+        outs(%zeros : tensor<2xWIDE>) -> tensor<2xWIDE>
+    %weight = linalg.dot ins(%qs, %n_next : tensor<2xWIDE>, tensor<2xWIDE>)
+        outs(%zero : tensor<WIDE>) -> tensor<WIDE>
+    %y = linalg.generic {{indexing_maps = [
+        affine_map<(v) -> (v)>, affine_map<(v) -> ()>, affine_map<(v) -> ()>,
+        affine_map<(v) -> (v)>], iterator_types = ["parallel"]}}
+        ins(%read, %weight, %m_next : tensor<2xWIDE>, tensor<WIDE>, tensor<WIDE>)
+        outs(%zeros : tensor<2xWIDE>) {{
+    ^bb1(%rj: WIDE, %wi: WIDE, %mi: WIDE, %unused: WIDE):
+      %wa = math.absf %wi : WIDE
+      %mn = arith.negf %mi : WIDE
+      %floor = math.exp %mn : WIDE
+      %most = arith.maximumf %wa, %floor : WIDE
+      %tiny = arith.constant 1.0e-6 : WIDE
+      %by = arith.addf %most, %tiny : WIDE
+      %o = arith.divf %rj, %by : WIDE
+      linalg.yield %o : WIDE
+    }} -> tensor<2xWIDE>"""
+    return stepped(
+        "mlstm", type, (q, k, v, i, f), (), states,
+        Tensor("y", ("B", "T", 2), type), body,
+    )  # fmt: skip
+
+
 def narrowed(source: str, result: str, shape: str, type: str) -> str:
     """Rounds %source to the storage type, or gives it a new name."""
     if type == wide(type):

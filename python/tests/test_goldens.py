@@ -240,6 +240,58 @@ add_known(
     ).reshape(1, 4, 1, 2),
 )
 
+# Mamba-1, arXiv 2312.00752, D = 2 and N = 3: any step, token by token.
+add_known(
+    programs.mamba1,
+    {
+        "x": fill(0.1, (1, 4, 2)),
+        "delta": np.logaddexp(0, fill(0.2, (1, 4, 2))),
+        "b": fill(0.4, (1, 4, 3)),
+        "c": fill(0.5, (1, 4, 3)),
+        "a": -np.exp(fill(0.3, (2, 3), 0.5)),
+        "skip": fill(0.6, (2,)),
+        "h": np.zeros((1, 2, 3)),
+    },
+    y=numbers(
+        """0.182002966 1.087534841 | 2.571075469 3.793349723 |
+        0.987995573 1.113082535 | 1.825624994 0.984023379"""
+    ).reshape(1, 4, 2),
+)
+
+# mLSTM, arXiv 2405.04517: K = V = 2, the maximum starts at 0.
+add_known(
+    programs.mlstm,
+    {
+        "q": Q[:, :, 0],
+        "k": K[:, :, 0],
+        "v": V[:, :, 0],
+        "i": fill(0.8, (1, 4)),
+        "f": fill(0.9, (1, 4), 2),
+        "s": np.zeros((1, 2, 2)),
+        "n": np.zeros((1, 2)),
+        "m": np.zeros((1,)),
+    },
+    y=numbers(
+        """0.113133258 0.237730505 | 0.728841179 0.900839966 |
+        0.857168502 0.870406756 | 0.795535142 0.720089774"""
+    ).reshape(1, 4, 2),
+)
+
+# minGRU, arXiv 2410.01201: candidates c + 0.5 from 0 on, else sigmoid(c).
+CANDIDATES = fill(0.1, (1, 4, 2), 2)
+add_known(
+    programs.min_gru,
+    {
+        "z": sigmoid(fill(0.2, (1, 4, 2), 2)),
+        "c": np.where(CANDIDATES >= 0, CANDIDATES + 0.5, sigmoid(CANDIDATES)),
+        "h": np.zeros((1, 2)),
+    },
+    y=numbers(
+        """0.418434404 1.049204959 | 1.728714111 2.204010786 |
+        2.407016816 2.335609488 | 2.057675794 1.694668859"""
+    ).reshape(1, 4, 2),
+)
+
 # ===----------------------------------------------------------------------=== #
 # The layer of gated linear attention, arXiv 2312.06635 section 4.4
 # ===----------------------------------------------------------------------=== #
