@@ -397,6 +397,11 @@ LogicalResult Compiler::emitKernels() {
       llvm::Expected<AssembledKernels> code = assemble(image.ptx, gpu);
       if (!code)
         return error(llvm::toString(code.takeError()));
+      if (code->isUnoptimized)
+        emitWarning(UnknownLoc::get(&context))
+            << "ptxas did not end for " << gpu.name
+            << " and was run without optimization: these kernels are "
+               "slow";
       image.cubin = std::move(code->cubin);
       assembled.push_back(std::move(code->resources));
     }

@@ -55,7 +55,8 @@ static std::vector<KernelResources> parseResources(llvm::StringRef log) {
 }
 
 llvm::Expected<AssembledKernels> gate::assemble(llvm::StringRef ptx,
-                                                const CudaMachine &machine) {
+                                                const CudaMachine &machine,
+                                                unsigned seconds) {
   auto program = llvm::sys::findProgramByName("ptxas");
   if (!program)
     return llvm::createStringError(
@@ -78,13 +79,20 @@ llvm::Expected<AssembledKernels> gate::assemble(llvm::StringRef ptx,
     file << ptx;
   }
   std::string arch = ("-arch=" + machine.name).str();
-  llvm::StringRef arguments[] = {*program, "-v", arch, source, "-o", output};
+  std::vector<llvm::StringRef> arguments{*program, "-v", arch,
+                                         source,   "-o", output};
   std::optional<llvm::StringRef> redirects[] = {
       std::nullopt, llvm::StringRef(log), llvm::StringRef(log)};
   std::string message;
-  int status = llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt,
-                                         redirects, 0, 0, &message);
   AssembledKernels result;
+  int status = llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt,
+                                         redirects, seconds, 0, &message);
+  if (status == -2) {
+    result.isUnoptimized = true;
+    arguments.push_back("-O0");
+    status = llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt,
+                                       redirects, seconds, 0, &message);
+  }
   if (auto text = llvm::MemoryBuffer::getFile(log))
     result.log = (*text)->getBuffer().str();
   if (status != 0)

@@ -44,13 +44,17 @@ struct AssembledKernels {
   std::vector<KernelResources> resources;
   /// Everything that ptxas printed, for its warnings.
   std::string log;
+  /// ptxas was stopped and run again without optimization.
+  bool isUnoptimized = false;
 };
 
 /// Whether `ptxas` is on the search path.
 bool hasAssembler();
-/// Assembles PTX with `ptxas`.
+/// Assembles PTX with `ptxas`; without optimization where that takes more than
+/// `seconds`, as it does for ever on some kernels.
 llvm::Expected<AssembledKernels> assemble(llvm::StringRef ptx,
-                                          const CudaMachine &machine);
+                                          const CudaMachine &machine,
+                                          unsigned seconds = 120);
 
 } // namespace gate
 
