@@ -28,14 +28,22 @@ struct RefineFromCasts : OpInterfaceRewritePattern<InferTypeOpInterface> {
 
   LogicalResult matchAndRewrite(InferTypeOpInterface op,
                                 PatternRewriter &rewriter) const override {
-    if (!isa<GateDialect>(op->getDialect()) || op->getNumRegions() != 0)
+    if (!isa<GateDialect>(op->getDialect()))
       return failure();
+    // What a region sees as it is keeps its type.
+    auto isSeen = [&](Type type) {
+      return llvm::any_of(op->getRegions(), [&](Region &region) {
+        return llvm::is_contained(region.getArgumentTypes(), type);
+      });
+    };
     SmallVector<Value> operands(op->getOperands());
     bool changed = false;
     for (Value &operand : operands) {
       auto cast = operand.getDefiningOp<tensor::CastOp>();
-      if (!cast || !tensor::preservesStaticInformation(
-                       cast.getType(), cast.getSource().getType()))
+      if (!cast ||
+          !tensor::preservesStaticInformation(cast.getType(),
+                                              cast.getSource().getType()) ||
+          isSeen(cast.getType()))
         continue;
       operand = cast.getSource();
       changed = true;
@@ -54,7 +62,12 @@ struct RefineFromCasts : OpInterfaceRewritePattern<InferTypeOpInterface> {
     state.addAttributes(
         llvm::to_vector(op->getDiscardableAttrDictionary().getValue()));
     state.propertiesAttr = op->getPropertiesAsAttribute();
+    for (unsigned i = 0; i < op->getNumRegions(); ++i)
+      state.addRegion();
     Operation *refined = rewriter.create(state);
+    for (auto [region, old] :
+         llvm::zip(refined->getRegions(), op->getRegions()))
+      rewriter.inlineRegionBefore(old, region, region.end());
     SmallVector<Value> results;
     for (auto [fresh, old] : llvm::zip(refined->getResults(), op->getResults()))
       results.push_back(fresh.getType() == old.getType()
@@ -104,7 +117,12 @@ struct RefineElementwise : RewritePattern {
     state.addAttributes(
         llvm::to_vector(op->getDiscardableAttrDictionary().getValue()));
     state.propertiesAttr = op->getPropertiesAsAttribute();
+    for (unsigned i = 0; i < op->getNumRegions(); ++i)
+      state.addRegion();
     Operation *refined = rewriter.create(state);
+    for (auto [region, old] :
+         llvm::zip(refined->getRegions(), op->getRegions()))
+      rewriter.inlineRegionBefore(old, region, region.end());
     rewriter.replaceOpWithNewOp<tensor::CastOp>(op, type,
                                                 refined->getResult(0));
     return success();

@@ -64,10 +64,11 @@ func.func @claim(%x: tensor<?x8xf32>) -> tensor<4x8xf32> {
   return %y : tensor<4x8xf32>
 }
 
-// A scan of a region has block arguments of its own types.
+// A scan of a region, whose arguments have neither batch nor time.
 // CHECK-LABEL: func.func @region(
-// CHECK:         %[[C:.*]] = tensor.cast
-// CHECK:         gate.scan inputs(%[[C]])
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<2x5x8xf32>
+// CHECK:         gate.scan inputs(%[[X]])
+// CHECK:           -> (tensor<2x5x8xf32>, tensor<2x8xf32>)
 func.func @region(%x: tensor<2x5x8xf32>, %h0: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %c = tensor.cast %x : tensor<2x5x8xf32> to tensor<?x?x8xf32>
   %h, %last = gate.scan inputs(%c) initial(%h0) {
@@ -76,6 +77,20 @@ func.func @region(%x: tensor<2x5x8xf32>, %h0: tensor<?x8xf32>) -> tensor<?x8xf32
     gate.yield %n, %n : tensor<8xf32>, tensor<8xf32>
   } : (tensor<?x?x8xf32>, tensor<?x8xf32>) -> (tensor<?x?x8xf32>, tensor<?x8xf32>)
   return %last : tensor<?x8xf32>
+}
+
+// What the region sees as it is keeps its type.
+// CHECK-LABEL: func.func @invariant(
+// CHECK:         %[[W:.*]] = tensor.cast %{{.*}} : tensor<8xf32> to tensor<?xf32>
+// CHECK:         gate.scan inputs(%{{.*}}) invariants(%[[W]])
+func.func @invariant(%x: tensor<2x5x?xf32>, %w: tensor<8xf32>, %h0: tensor<2x?xf32>) -> tensor<2x?xf32> {
+  %c = tensor.cast %w : tensor<8xf32> to tensor<?xf32>
+  %h, %last = gate.scan inputs(%x) invariants(%c) initial(%h0) {
+  ^bb0(%xt: tensor<?xf32>, %wt: tensor<?xf32>, %s: tensor<?xf32>):
+    %n = arith.addf %xt, %wt : tensor<?xf32>
+    gate.yield %n, %n : tensor<?xf32>, tensor<?xf32>
+  } : (tensor<2x5x?xf32>, tensor<?xf32>, tensor<2x?xf32>) -> (tensor<2x5x?xf32>, tensor<2x?xf32>)
+  return %last : tensor<2x?xf32>
 }
 
 // Through elementwise ops of other dialects.
