@@ -224,6 +224,27 @@ def token_gated(value: int, is_delta: bool) -> Callable:
     return make
 
 
+def elementwise_scan(generator: np.random.Generator, baseline: Baseline) -> Case:
+    """HGRN's h = exp(g) h + x, any step of a region, for a batch of 4."""
+    batch, length, width = 4, 2048, 1024
+    inputs = [
+        log_gates(generator, batch, length, width),
+        normal(generator, batch, length, width),
+        normal(generator, batch, width),
+    ]
+    outputs = [aligned(np.empty_like(inputs[i])) for i in (1, 2)]
+
+    def expected() -> list[Array]:
+        state, rows = np.float64(inputs[2]), np.empty((batch, length, width))
+        for t in range(length):
+            state = np.exp(np.float64(inputs[0][:, t])) * state + inputs[1][:, t]
+            rows[:, t] = state
+        return [rows, state]
+
+    moved = sum(x.nbytes for x in inputs) + sum(x.nbytes for x in outputs)
+    return Case(inputs, outputs, moved, expected, ceiling_size=moved)
+
+
 def step(generator: np.random.Generator, baseline: Baseline) -> Case:
     """One token for a batch of 64; the state is replaced in place."""
     batch, heads, key, value = 64, 16, 128, 128
@@ -324,6 +345,15 @@ ROWS = [
         "fma",
         "GFLOP/s",
         {1: 0.65, 2: None},
+    ),
+    Row(
+        "HGRN f32 B4 T2048 D1024, a region",
+        "hgrn_f32",
+        "hgrn",
+        elementwise_scan,
+        "scale",
+        "GB/s",
+        {1: 0.70, 2: 0.70},
     ),
     Row(
         "step f32 B64 H16 K128 V128",
