@@ -86,14 +86,21 @@ void DenseChunkBuilder::addReaders(ValueRange parallel, OpFoldResult offset) {
   }
 }
 
+/// The scores of the next reader with all writers but those of the system.
+void DenseChunkBuilder::addScores(Parts &parts,
+                                  function_ref<Value(size_t)> score) {
+  size_t reader = parts.scores.size();
+  Values &scores = parts.scores.emplace_back();
+  for (size_t place = 0; place < writers.size(); ++place)
+    scores.push_back(isSystem(reader, place) ? Value() : score(place));
+}
+
 DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
   Parts parts;
-  for (auto [index, reader] : llvm::enumerate(readers)) {
-    Values &scores = parts.scores.emplace_back();
-    for (auto [place, writer] : llvm::enumerate(writers))
-      scores.push_back(isSystem(index, place)
-                           ? Value()
-                           : maskedProduct(reader, reader.rows, writer.rows));
+  for (const Reader &reader : readers) {
+    addScores(parts, [&](size_t place) {
+      return maskedProduct(reader, reader.rows, writers[place].rows);
+    });
     parts.fromStart.push_back(reader.rows);
   }
   for (Writer &writer : writers)

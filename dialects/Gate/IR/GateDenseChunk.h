@@ -125,6 +125,7 @@ private:
   byDecay(mlir::ValueRange parallel, mlir::OpFoldResult offset,
           llvm::function_ref<Values(DenseChunkBuilder &, const Parts &)> use);
   mlir::Value systemOf(const Parts &parts);
+  void addScores(Parts &parts, llvm::function_ref<mlir::Value(size_t)> score);
   llvm::SmallVector<Values, 2> exactScores(mlir::Value gates);
   void addReaders(mlir::ValueRange parallel, mlir::OpFoldResult offset);
   void addPredictor(mlir::ValueRange parallel, mlir::OpFoldResult offset);

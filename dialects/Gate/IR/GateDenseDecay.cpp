@@ -184,16 +184,10 @@ Value DenseChunkBuilder::constantTotal(Value gate) {
 DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
   bool reverse = op.getReverse();
   Parts parts;
-  for (size_t index = 0; index < readers.size(); ++index) {
-    const Reader &reader = readers[index];
-    Values &scores = parts.scores.emplace_back();
-    for (auto [place, writer] : llvm::enumerate(writers)) {
-      if (isSystem(index, place)) {
-        scores.push_back({});
-        continue;
-      }
-      Value raw = rawScores(reader.rows, writer.rows);
-      scores.push_back(b.elementwise(
+  for (const Reader &reader : readers) {
+    addScores(parts, [&](size_t place) {
+      Value raw = rawScores(reader.rows, writers[place].rows);
+      return b.elementwise(
           {raw}, b.empty({size, size}, wide()),
           [&](TensorBuilder &s, ValueRange args) {
             Value i = row(s, 0), j = row(s, 1);
@@ -206,8 +200,8 @@ DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
             Value factor = power(s, gate, tokens);
             return choose(s, sees(s, reader, row(s, 0), row(s, 1)),
                           s.mul(args[0], factor), s.number(wide(), 0));
-          }));
-    }
+          });
+    });
     parts.fromStart.push_back(narrowed(scaled(
         reader.rows, constantFactors(gate, true, reader.isUndecayed), 0)));
   }
@@ -264,25 +258,19 @@ DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
   if (hasReader(true))
     rowsBefore = factors(sumsFromMiddle(gates, true), false);
   Parts parts;
-  for (size_t index = 0; index < readers.size(); ++index) {
-    const Reader &reader = readers[index];
+  for (const Reader &reader : readers) {
     Value own = reader.isUndecayed ? rowsBefore : rows;
-    Values &scores = parts.scores.emplace_back();
-    for (auto [place, writer] : llvm::enumerate(writers)) {
-      if (isSystem(index, place)) {
-        scores.push_back({});
-        continue;
-      }
-      Value raw = rawScores(reader.rows, writer.rows);
-      scores.push_back(
-          b.generic({raw, own, columns}, b.empty({size, size}, wide()),
-                    {map(2, {0, 1}), map(2, {0}), map(2, {1}), map(2, {0, 1})},
-                    2, [&](TensorBuilder &s, ValueRange args) {
-                      return choose(s, sees(s, reader, row(s, 0), row(s, 1)),
-                                    s.mul(s.mul(args[0], args[1]), args[2]),
-                                    s.number(wide(), 0));
-                    }));
-    }
+    addScores(parts, [&](size_t place) {
+      Value raw = rawScores(reader.rows, writers[place].rows);
+      return b.generic(
+          {raw, own, columns}, b.empty({size, size}, wide()),
+          {map(2, {0, 1}), map(2, {0}), map(2, {1}), map(2, {0, 1})}, 2,
+          [&](TensorBuilder &s, ValueRange args) {
+            return choose(s, sees(s, reader, row(s, 0), row(s, 1)),
+                          s.mul(s.mul(args[0], args[1]), args[2]),
+                          s.number(wide(), 0));
+          });
+    });
     parts.fromStart.push_back(narrowed(scaled(reader.rows, own, 0)));
   }
   for (Writer &writer : writers)
@@ -311,29 +299,23 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactScalar(Value gates,
   auto after = [&](TensorBuilder &s, Value i, Value r) {
     return isBefore(s, i, r, false);
   };
-  for (size_t index = 0; index < readers.size(); ++index) {
-    const Reader &reader = readers[index];
+  for (const Reader &reader : readers) {
     auto isThrough = through(reader.isUndecayed);
     Value logs = sumBySigns(
         [&](TensorBuilder &s, Value i, Value r) {
           return choose(s, isThrough(s, i, r), sign(s, 1), sign(s, 0));
         },
         afterColumn, size);
-    Values &scores = parts.scores.emplace_back();
-    for (auto [place, writer] : llvm::enumerate(writers)) {
-      if (isSystem(index, place)) {
-        scores.push_back({});
-        continue;
-      }
-      Value raw = rawScores(reader.rows, writer.rows);
-      scores.push_back(b.elementwise(
-          {raw, logs}, b.empty({size, size}, wide()),
-          [&](TensorBuilder &s, ValueRange args) {
-            return choose(s, sees(s, reader, row(s, 0), row(s, 1)),
-                          s.mul(args[0], s.exp(args[1], isRounded())),
-                          s.number(wide(), 0));
-          }));
-    }
+    addScores(parts, [&](size_t place) {
+      Value raw = rawScores(reader.rows, writers[place].rows);
+      return b.elementwise({raw, logs}, b.empty({size, size}, wide()),
+                           [&](TensorBuilder &s, ValueRange args) {
+                             return choose(
+                                 s, sees(s, reader, row(s, 0), row(s, 1)),
+                                 s.mul(args[0], s.exp(args[1], isRounded())),
+                                 s.number(wide(), 0));
+                           });
+    });
     parts.fromStart.push_back(narrowed(
         scaled(reader.rows, exponential(sumRows(gates, isThrough)), 0)));
   }
@@ -486,11 +468,9 @@ DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
   for (Writer &writer : writers)
     parts.toEnd.push_back(rescaled(writer.rows, through, true));
   for (auto [reader, rows] : llvm::zip(readers, parts.fromStart)) {
-    Values &scores = parts.scores.emplace_back();
-    for (auto [place, columns] : llvm::enumerate(parts.toEnd))
-      scores.push_back(isSystem(parts.scores.size() - 1, place)
-                           ? Value()
-                           : maskedProduct(reader, rows, columns));
+    addScores(parts, [&, &reader = reader, &rows = rows](size_t place) {
+      return maskedProduct(reader, rows, parts.toEnd[place]);
+    });
   }
   parts.before = exponential(first);
   parts.after = exponential(last);
