@@ -1,6 +1,5 @@
 //===- GateDenseChunk.h - Chunks of linear scans on matrix units *- C++ -*-===//
 //
-//
 // The dense form of a chunk of gate.linear_scan, for machines that multiply
 // whole tiles: no row is treated alone but on the exact side. With b the sums
 // of log-gates through a row, restarted where they are used:
