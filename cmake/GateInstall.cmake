@@ -11,9 +11,14 @@ set(GATE_INSTALL_PYTHON_DIR "${CMAKE_INSTALL_DATADIR}/gate/python"
 set(GATE_INSTALL_CMAKE_DIR lib/cmake/Gate)
 
 # The tools need libMLIR and libLLVM of the system: keep where they were found.
-set_target_properties(gatec gate-opt PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-install(TARGETS gatec gate-opt EXPORT GateTools
+set(GATE_TOOLS gatec gate-lsp-server gate-opt gate-reduce)
+set_target_properties(${GATE_TOOLS} GatePlugin PROPERTIES
+                      INSTALL_RPATH_USE_LINK_PATH ON)
+install(TARGETS ${GATE_TOOLS} EXPORT GateTools
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# For `mlir-opt --load-dialect-plugin`.
+install(TARGETS GatePlugin
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/gate)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/gate
         DESTINATION ${GATE_INSTALL_PYTHON_DIR}

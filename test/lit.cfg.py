@@ -28,7 +28,9 @@ llvm_config.with_system_environment(
 )
 llvm_config.use_default_substitutions()
 tools = [
+    ToolSubst("gate-lsp-server", unresolved="fatal"),
     ToolSubst("gate-opt", unresolved="fatal"),
+    ToolSubst("gate-reduce", unresolved="fatal"),
     ToolSubst("llvm-dwarfdump", unresolved="fatal"),
     ToolSubst("llvm-nm", unresolved="fatal"),
     ToolSubst("split-file", unresolved="fatal"),
@@ -39,9 +41,16 @@ if os.path.exists(os.path.join(config.gate_tools_dir, "gatec")):
 # The assembler of NVIDIA's toolkit, where it is installed.
 if shutil.which("ptxas", path=config.environment["PATH"]):
     config.available_features.add("ptxas")
+# The stock tool, which comes in a package of its own, for the plugin.
+if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-opt")):
+    config.available_features.add("mlir-opt")
+    tools.append(ToolSubst("mlir-opt"))
 llvm_config.add_tool_substitutions(
     tools, [config.gate_tools_dir, config.llvm_tools_dir]
 )
 # Before lit's own, which is the Python that runs lit.
 config.substitutions.insert(0, ("%python", config.python_executable))
 config.substitutions.append(("%gate_source", config.gate_source_dir))
+config.substitutions.append(
+    ("%gate_plugin", os.path.join(config.gate_obj_root, "lib", "GatePlugin.so"))
+)

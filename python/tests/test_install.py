@@ -98,6 +98,11 @@ def test_tools_run(prefix):
     environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
     assert run(prefix / "bin" / "gatec", "--version", env=environment)
     assert "gate" in run(prefix / "bin" / "gate-opt", "--show-dialects")
+    assert "LSP" in run(prefix / "bin" / "gate-lsp-server", "--help")
+    assert "reduction-tree" in run(prefix / "bin" / "gate-reduce", "--help")
+    assert (prefix / "lib" / "gate" / "GatePlugin.so").is_file() or list(
+        prefix.glob("lib/*/gate/GatePlugin.so")
+    )
 
 
 def test_example(prefix, tmp_path):

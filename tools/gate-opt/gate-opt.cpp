@@ -5,26 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Block/IR/Block.h"
-#include "Gate/IR/Gate.h"
-#include "gate/Conversion/Passes.h"
-#include "gate/Pipelines/Pipelines.h"
-#include "gate/Transforms/Passes.h"
+#include "gate/Pipelines/Register.h"
 
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
+#include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  registry.insert<gate::GateDialect, gate::block::BlockDialect>();
-  mlir::registerAllExtensions(registry);
-  mlir::registerAllPasses();
-  gate::registerGateTransformsPasses();
-  gate::registerGateConversionPasses();
-  gate::registerPipelines();
+  gate::registerEverything(registry);
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Gate's optimizer driver\n", registry));
 }
