@@ -28,7 +28,7 @@ WITH_GCC := -DCMAKE_C_COMPILER=gcc-12 -DCMAKE_CXX_COMPILER=g++-12 \
 CXX_FILES = $(shell git ls-files --cached --others --exclude-standard \
   '*.h' '*.c' '*.cpp')
 
-.PHONY: all setup demo check check-full check-gcc check-sanitize bench docs \
+.PHONY: all setup demo check check-full check-gcc check-sanitize bench deb docs \
   format lint tidy install clean help
 .DEFAULT_GOAL := all
 
@@ -91,6 +91,9 @@ tidy: build/build.ninja ## Run clang-tidy over the C++ sources (slow).
 
 install: all ## Install under PREFIX (default /usr/local).
 	cmake --install build --prefix $(PREFIX)
+
+deb: all ## Make a Debian package in out/deb.
+	cd build && cpack -G DEB -B $(CURDIR)/out/deb
 
 clean: ## Remove everything that was built.
 	rm -rf build build-gcc build-sanitize out

@@ -43,3 +43,18 @@ install(FILES
   DESTINATION ${GATE_INSTALL_CMAKE_DIR})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/NOTICE
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# `cpack` makes a Debian package of the same files; what the tools are linked
+# with becomes its dependencies.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME gate-compiler)
+set(CPACK_PACKAGE_CONTACT "The Gate authors <gate@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY
+    "Compiler for gated neural architectures: programs to shared libraries")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# In the order of a linker's search: dpkg-shlibdeps knows the system's.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${LLVM_LIBRARY_DIR})
+include(CPack)

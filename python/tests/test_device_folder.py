@@ -117,12 +117,16 @@ def programs_of_kernels():
 
 
 def assemble(case, folder: Path) -> str | None:
-    """What ptxas says of a case's kernels, or None when the compiler refuses."""
+    """What ptxas says of a case's kernels.
+
+    None when the compiler refuses, or when it had to stop ptxas.
+    """
     source, ptx = folder / f"{case.name}.mlir", folder / f"{case.name}.ptx"
     source.write_text(case.preamble + case.program.text)
     command = [compiler(), "compile", source, "--target=cuda:sm_90a", "--prefix=p"]
     command += ["--emit=ptx", "-o", ptx]
-    if subprocess.run(command, capture_output=True).returncode:
+    compiled = subprocess.run(command, capture_output=True, text=True)
+    if compiled.returncode or "ptxas did not end" in compiled.stderr:
         return None  # build.py reports it
     output = folder / f"{case.name}.cubin"
     result = subprocess.run(

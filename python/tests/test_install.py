@@ -12,6 +12,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -146,3 +147,27 @@ def test_wrong_arguments(prefix, tmp_path):
     )
     assert result.returncode != 0
     assert "OPTION --json" in result.stderr.replace(";", " ")
+
+
+def test_debian_package(tmp_path):
+    """The package's own files, from another folder, compile a program."""
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("dpkg-deb is Debian's")
+    binaries = pathlib.Path(os.environ["GATEC"]).resolve().parent.parent
+    run("cpack", "-G", "DEB", "-B", tmp_path / "deb", cwd=binaries)
+    (package,) = (tmp_path / "deb").glob("*.deb")
+    depends = run("dpkg-deb", "--field", package, "Depends")
+    assert "libmlir-22" in depends
+    assert "libllvm22" in depends
+    run("dpkg-deb", "--extract", package, tmp_path / "root")
+    source = tmp_path / "double.mlir"
+    source.write_text(
+        "func.func @double(%x: tensor<4xf32>) -> tensor<4xf32> {\n"
+        "  %y = arith.addf %x, %x : tensor<4xf32>\n"
+        "  return %y : tensor<4xf32>\n}\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    tool = tmp_path / "root" / "usr" / "bin" / "gatec"
+    library = tmp_path / "libdouble.so"
+    run(tool, "compile", source, "-o", library, env=environment)
+    assert library.is_file()

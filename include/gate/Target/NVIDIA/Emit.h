@@ -54,7 +54,7 @@ bool hasAssembler();
 /// `seconds`, as it does for ever on some kernels.
 llvm::Expected<AssembledKernels> assemble(llvm::StringRef ptx,
                                           const CudaMachine &machine,
-                                          unsigned seconds = 120);
+                                          unsigned seconds = 60);
 
 } // namespace gate
 
