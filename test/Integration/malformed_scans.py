@@ -163,11 +163,13 @@ def scan_states() -> Iterator[Program]:
     for attribute, message in (
         (
             "update = #gate.update<delta>",
-            "expects beta, [batch, time, heads], with update delta",
+            "expects beta, [batch, time, heads], with update delta; "
+            "a constant 1 has no effect",
         ),
         (
             "update = #gate.update<diagonal_rank_one>",
-            "expects transition(a, b), what reads the state and what is added of it",
+            "expects transition(a, b), what reads the state and what is added of it, "
+            "with update diagonal_rank_one, got 0 operands",
         ),
         (
             "decay_axis = #gate.axis<value>",
