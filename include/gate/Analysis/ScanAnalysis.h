@@ -1,10 +1,9 @@
-//===- ScanAnalysis.h - Which scans are linear in a matrix state -*- C++
-//-*-===//
+//===- ScanAnalysis.h - Scans linear in a matrix state ---------*- C++ -*-===//
 //
 // Proves that the step of a gate.scan is that of gate.linear_scan:
-// S = D S + b (a^T S) + k v^T, read as scale * S^T q before or after, where D is
-// the exponential of a state-free value that varies along heads and one axis of
-// the state. A middle term of the form of a delta update is recognised.
+// S = D S + b (a^T S) + k v^T, read as scale * S^T q before or after, where D
+// is the exponential of a state-free value that varies along heads and one axis
+// of the state. A middle term of the form of a delta update is recognised.
 //
 // Part of the Gate project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
