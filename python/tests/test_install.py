@@ -156,9 +156,7 @@ def test_debian_package(tmp_path):
     binaries = pathlib.Path(os.environ["GATEC"]).resolve().parent.parent
     run("cpack", "-G", "DEB", "-B", tmp_path / "deb", cwd=binaries)
     (package,) = (tmp_path / "deb").glob("*.deb")
-    depends = run("dpkg-deb", "--field", package, "Depends")
-    assert "libmlir-22" in depends
-    assert "libllvm22" in depends
+    assert "libmlir-22" in run("dpkg-deb", "--field", package, "Depends")
     run("dpkg-deb", "--extract", package, tmp_path / "root")
     source = tmp_path / "double.mlir"
     source.write_text(
