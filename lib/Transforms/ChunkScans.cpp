@@ -241,11 +241,15 @@ void ScanChunker::makeStateFree(TensorBuilder &b) {
                                                      &places, shared);
                        Values tiles = op.buildStateFreeTiles(
                            s.builder, s.loc, parallel, offset, size, chunk);
-                       // A shorter chunk may have fewer columns, too.
+                       // A shorter chunk may have fewer columns, too: others
+                       // are zero.
                        for (auto [tile, room] : llvm::zip(tiles, rooms)) {
                          Sizes sizes = s.sizes(tile);
                          Sizes offsets(sizes.size(), s.builder.getIndexAttr(0));
-                         tile = s.insert(tile, room, offsets, sizes);
+                         auto type = cast<RankedTensorType>(room.getType());
+                         Value zeros = s.filled(s.sizes(room),
+                                                type.getElementType(), 0);
+                         tile = s.insert(tile, zeros, offsets, sizes);
                        }
                        return tiles;
                      });

@@ -5,14 +5,14 @@
 // through the fence and the wait, so that what computes and what uses them
 // stays on its side.
 // CHECK-LABEL: func.func @groups(
-// CHECK-SAME:    gate.threads = 128
-// CHECK-COUNT-2: llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<3>
+// CHECK-SAME:    gate.threads = 256
+// CHECK:         llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<3>
 // CHECK:         nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
-// CHECK-COUNT-2: llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<3>
+// CHECK:         llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<3>
 // CHECK:         nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>
 // CHECK-NEXT:    nvvm.barrier0
 // CHECK:         llvm.inline_asm has_side_effects {{.*}} "wgmma.fence.sync.aligned;"
-// CHECK:         %[[SUM:.*]] = llvm.inline_asm has_side_effects {{.*}} "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{.*}}, 1, 1, 1, 0, 1;"
+// CHECK:         %[[SUM:.*]] = llvm.inline_asm has_side_effects {{.*}} "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {{.*}}, 1, 1, 1, 0, 1;"
 // CHECK:         %[[D0:.*]] = llvm.extractvalue %[[SUM]][0]
 // CHECK:         llvm.inline_asm has_side_effects {{.*}} "wgmma.mma_async{{.*}} %[[D0]],
 // CHECK-NOT:     wgmma.mma_async

@@ -217,3 +217,98 @@ func.func @exact(%x: vector<16xf32>, %z: vector<16xf32>) -> (vector<16xbf16>, ve
   %c = arith.truncf %d : vector<16xf32> to vector<16xbf16>
   return %a, %e, %b, %c : vector<16xbf16>, vector<16xf32>, vector<16xbf16>, vector<16xbf16>
 }
+
+// What is computed of such a tile: a product has its rows, times a finite number
+// it is zero, and so is what either side of a choice makes of it. An exponential
+// is finite where that is said. A comparison of places with an end is a mask.
+// CHECK-LABEL: func.func @masks_behind_products(
+// CHECK-NOT:     arith.select
+// CHECK:         return
+func.func @masks_behind_products(%x: tensor<64x16xbf16>, %y: tensor<16x16xbf16>, %rows: index, %side: i1)
+    -> vector<64x16xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : bf16
+  %zeros = arith.constant dense<0.0> : vector<64x16xf32>
+  %part = tensor.extract_slice %x[0, 0] [%rows, 16] [1, 1] : tensor<64x16xbf16> to tensor<?x16xbf16>
+  %tile = vector.transfer_read %part[%c0, %c0], %zero {in_bounds = [false, true]} : tensor<?x16xbf16>, vector<64x16xbf16>
+  %other = vector.transfer_read %y[%c0, %c0], %zero {in_bounds = [true, true]} : tensor<16x16xbf16>, vector<16x16xbf16>
+  %product = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %tile, %other, %zeros
+      : vector<64x16xbf16>, vector<16x16xbf16> into vector<64x16xf32>
+  %both = scf.if %side -> (vector<64x16xf32>) {
+    %factor = math.exp %product fastmath<ninf> : vector<64x16xf32>
+    %scaled = arith.mulf %factor, %product : vector<64x16xf32>
+    scf.yield %scaled : vector<64x16xf32>
+  } else {
+    scf.yield %product : vector<64x16xf32>
+  }
+  %step = vector.step : vector<64xindex>
+  %columns = vector.broadcast %step : vector<64xindex> to vector<16x64xindex>
+  %places = vector.transpose %columns, [1, 0] : vector<16x64xindex> to vector<64x16xindex>
+  %end = vector.broadcast %rows : index to vector<64x16xindex>
+  %mask = arith.cmpi ult, %places, %end : vector<64x16xindex>
+  %a = arith.select %mask, %both, %zeros : vector<64x16xi1>, vector<64x16xf32>
+  return %a : vector<64x16xf32>
+}
+
+// Masks that must stay: an exponential may be infinite, and a quotient; a product
+// has columns of its other side; what is added to it is not zero.
+// CHECK-LABEL: func.func @needed_behind_products(
+// CHECK-COUNT-4: arith.select
+// CHECK:         return
+func.func @needed_behind_products(%x: tensor<16x16xf32>, %y: tensor<16x16xf32>, %rows: index)
+    -> (vector<16x16xf32>, vector<16x16xf32>, vector<16x16xf32>, vector<16x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %zeros = arith.constant dense<0.0> : vector<16x16xf32>
+  %part = tensor.extract_slice %x[0, 0] [%rows, 16] [1, 1] : tensor<16x16xf32> to tensor<?x16xf32>
+  %tile = vector.transfer_read %part[%c0, %c0], %zero {in_bounds = [false, true]} : tensor<?x16xf32>, vector<16x16xf32>
+  %other = vector.transfer_read %y[%c0, %c0], %zero {in_bounds = [true, true]} : tensor<16x16xf32>, vector<16x16xf32>
+  %inside = vector.create_mask %rows : vector<16xi1>
+  %columns = vector.broadcast %inside : vector<16xi1> to vector<16x16xi1>
+  %mask = vector.transpose %columns, [1, 0] : vector<16x16xi1> to vector<16x16xi1>
+  %factor = math.exp %other : vector<16x16xf32>
+  %scaled = arith.mulf %tile, %factor : vector<16x16xf32>
+  %a = arith.select %mask, %scaled, %zeros : vector<16x16xi1>, vector<16x16xf32>
+  %quotient = arith.divf %other, %other : vector<16x16xf32>
+  %shares = arith.mulf %quotient, %tile : vector<16x16xf32>
+  %b = arith.select %mask, %shares, %zeros : vector<16x16xi1>, vector<16x16xf32>
+  %product = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %tile, %other, %zeros
+      : vector<16x16xf32>, vector<16x16xf32> into vector<16x16xf32>
+  %c = arith.select %columns, %product, %zeros : vector<16x16xi1>, vector<16x16xf32>
+  %added = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %tile, %other, %other
+      : vector<16x16xf32>, vector<16x16xf32> into vector<16x16xf32>
+  %d = arith.select %mask, %added, %zeros : vector<16x16xi1>, vector<16x16xf32>
+  return %a, %b, %c, %d : vector<16x16xf32>, vector<16x16xf32>, vector<16x16xf32>, vector<16x16xf32>
+}
+
+// Both sides of a product are masked along its depth: where one is zero past the
+// end, neither mask changes anything, unless the other side may be infinite.
+// CHECK-LABEL: func.func @product_masks(
+// CHECK-COUNT-1: arith.select
+// CHECK-NOT:     arith.select
+// CHECK:         return
+func.func @product_masks(%x: tensor<16x64xbf16>, %y: tensor<16x64xbf16>, %depth: index) -> (vector<16x16xf32>, vector<16x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : bf16
+  %zeros = arith.constant dense<0.0> : vector<16x64xbf16>
+  %sums = arith.constant dense<0.0> : vector<16x16xf32>
+  %part = tensor.extract_slice %x[0, 0] [16, %depth] [1, 1] : tensor<16x64xbf16> to tensor<16x?xbf16>
+  %tile = vector.transfer_read %part[%c0, %c0], %zero {in_bounds = [true, false]} : tensor<16x?xbf16>, vector<16x64xbf16>
+  %whole = vector.transfer_read %y[%c0, %c0], %zero {in_bounds = [true, true]} : tensor<16x64xbf16>, vector<16x64xbf16>
+  %inside = vector.create_mask %depth : vector<64xi1>
+  %mask = vector.broadcast %inside : vector<64xi1> to vector<16x64xi1>
+  %a = arith.select %mask, %tile, %zeros : vector<16x64xi1>, vector<16x64xbf16>
+  %b = arith.select %mask, %whole, %zeros : vector<16x64xi1>, vector<16x64xbf16>
+  %p = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %a, %b, %sums
+      : vector<16x64xbf16>, vector<16x64xbf16> into vector<16x16xf32>
+  %roots = math.rsqrt %whole : vector<16x64xbf16>
+  %c = arith.select %mask, %roots, %zeros : vector<16x64xi1>, vector<16x64xbf16>
+  %q = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %a, %c, %sums
+      : vector<16x64xbf16>, vector<16x64xbf16> into vector<16x16xf32>
+  return %p, %q : vector<16x16xf32>, vector<16x16xf32>
+}

@@ -114,20 +114,15 @@ DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
 /// element comes from the products of one round, so that operands of 16 bits
 /// cost a few roundings of each, whatever the number of rounds.
 Value DenseChunkBuilder::inverse(Value system, int64_t chunk) {
-  // Rows that are in different blocks of `rows`, but in one of twice as many.
-  auto couples = [&](TensorBuilder &s, int64_t rows) {
-    auto blockOf = [&](Value place, int64_t size) -> Value {
-      return arith::DivUIOp::create(s.builder, s.loc, place, s.index(size));
-    };
-    auto compare = [&](arith::CmpIPredicate predicate, int64_t size) -> Value {
-      return arith::CmpIOp::create(s.builder, s.loc, predicate,
-                                   blockOf(row(s, 0), size),
-                                   blockOf(row(s, 1), size));
-    };
-    return arith::AndIOp::create(s.builder, s.loc,
-                                 compare(arith::CmpIPredicate::ne, rows),
-                                 compare(arith::CmpIPredicate::eq, 2 * rows))
-        .getResult();
+  // Rows that are in different blocks of `rows`, but in one of twice as many:
+  // of their numbers, that bit is the first to differ.
+  auto couples = [&](TensorBuilder &s, int64_t rows) -> Value {
+    Value differing =
+        arith::XOrIOp::create(s.builder, s.loc, row(s, 0), row(s, 1));
+    Value first = arith::ShRUIOp::create(s.builder, s.loc, differing,
+                                         s.index(llvm::Log2_64(rows)));
+    return arith::CmpIOp::create(s.builder, s.loc, arith::CmpIPredicate::eq,
+                                 first, s.index(1));
   };
   Value found = b.elementwise(
       {system}, b.empty({size, size}, wide()),
@@ -137,14 +132,15 @@ Value DenseChunkBuilder::inverse(Value system, int64_t chunk) {
         Value coupled = choose(s, couples(s, 1), args[0], s.number(wide(), 0));
         return choose(s, isDiagonal, s.number(wide(), 1), coupled);
       });
+  Value rounded = narrowed(system);
   for (int64_t rows = 2; rows < chunk; rows *= 2) {
-    Value coupled = b.elementwise({system}, b.empty({size, size}, wide()),
+    Value coupled = b.elementwise({rounded}, b.empty({size, size}, operand),
                                   [&](TensorBuilder &s, ValueRange args) {
                                     return choose(s, couples(s, rows), args[0],
-                                                  s.number(wide(), 0));
+                                                  s.number(operand, 0));
                                   });
     Value narrow = narrowed(found);
-    Value half = multiplied(narrowed(coupled), narrow, zeros({size, size}));
+    Value half = multiplied(coupled, narrow, zeros({size, size}));
     found = multiplied(narrow, narrowed(half), found);
   }
   return found;
@@ -199,17 +195,14 @@ Value DenseChunkBuilder::predict(const Parts &parts, Value state) {
                       return s.mul(s.convert(args[2], wide()),
                                    s.add(s.convert(args[1], wide()), args[0]));
                     });
-  // Rows past the end of a chunk have columns that nobody has written.
+  // Rows are whole in memory; columns past the end are not of the system.
   Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
   Value ready = b.elementwise(
       {coupling}, b.empty(b.sizes(coupling), operand),
       [&](TensorBuilder &s, ValueRange args) {
         Value inside = arith::CmpIOp::create(
             s.builder, s.loc, arith::CmpIPredicate::ult, row(s, 1), count);
-        Value isOther = isBefore(s, row(s, 1), row(s, 0), false);
-        return choose(s,
-                      arith::AndIOp::create(s.builder, s.loc, inside, isOther),
-                      args[0], s.number(operand, 0));
+        return choose(s, inside, args[0], s.number(operand, 0));
       });
   OpFoldResult zero = b.builder.getIndexAttr(0);
   ready = b.slice(ready, {zero, zero}, {size, size});
@@ -307,7 +300,7 @@ Values DenseChunkBuilder::buildState(ValueRange parallel, OpFoldResult offset,
     factors = exponential(
         sumRows(gates, [&](TensorBuilder &s, Value i,
                            Value r) { return isBefore(s, i, r, false); }),
-        isRounded());
+        factorFlags());
     total = sumAll(gates, [](TensorBuilder &s, Value) -> Value {
       return arith::ConstantOp::create(s.builder, s.loc,
                                        s.builder.getBoolAttr(true));

@@ -158,6 +158,12 @@ private:
   /// Whether factors of operands are rounded to fewer bits than an approximate
   /// exponential has.
   bool isRounded() const { return operand.getIntOrFloatBitWidth() < 32; }
+  /// How exact factors are: of sums of log-decays that are not positive, or that
+  /// were checked, so that no factor is infinite.
+  using Flags = mlir::arith::FastMathFlags;
+  Flags factorFlags() const {
+    return isRounded() ? Flags::ninf | Flags::afn : Flags::ninf;
+  }
   mlir::Value sumOf(mlir::Value x, mlir::Value y) {
     return b.elementwise({x, y}, b.empty(b.sizes(x), wide()),
                          [](TensorBuilder &s, mlir::ValueRange args) {
@@ -226,10 +232,10 @@ private:
                        return s.mul(args[0], args[1]);
                      });
   }
-  mlir::Value exponential(mlir::Value log, bool isApproximate = false) {
+  mlir::Value exponential(mlir::Value log, Flags flags = Flags::ninf) {
     return b.elementwise({log}, b.empty(b.sizes(log), wide()),
                          [&](TensorBuilder &s, mlir::ValueRange args) {
-                           return s.exp(args[0], isApproximate);
+                           return s.exp(args[0], flags);
                          });
   }
   /// Sum over rows r with condition(i, r) of gates[r, ...], for every row i.

@@ -140,7 +140,7 @@ Value DenseChunkBuilder::power(TensorBuilder &s, Value gate, Value tokens) {
   Value narrow = arith::IndexCastOp::create(s.builder, s.loc,
                                             s.builder.getI32Type(), tokens);
   Value number = arith::SIToFPOp::create(s.builder, s.loc, wide(), narrow);
-  return s.exp(s.mul(number, gate), isRounded());
+  return s.exp(s.mul(number, gate), factorFlags());
 }
 
 /// [C]: the decay through row i, or before it where that is undecayed; or after
@@ -246,7 +246,7 @@ DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
                            Value log = args[0];
                            if (negates)
                              log = arith::NegFOp::create(s.builder, s.loc, log);
-                           return s.exp(log, isRounded());
+                           return s.exp(log, factorFlags());
                          });
   };
   // Columns take what is through their row.
@@ -312,7 +312,7 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactScalar(Value gates,
                            [&](TensorBuilder &s, ValueRange args) {
                              return choose(
                                  s, sees(s, reader, row(s, 0), row(s, 1)),
-                                 s.mul(args[0], s.exp(args[1], isRounded())),
+                                 s.mul(args[0], s.exp(args[1], factorFlags())),
                                  s.number(wide(), 0));
                            });
     });
@@ -373,7 +373,7 @@ SmallVector<Values, 2> DenseChunkBuilder::exactScores(Value gates) {
               1, [&](TensorBuilder &e, ValueRange args) {
                 Value term = e.mul(e.mul(e.convert(args[0], wide()),
                                          e.convert(args[2], wide())),
-                                   e.exp(args[1], isRounded()));
+                                   e.exp(args[1], factorFlags()));
                 return e.add(args[3], term);
               });
           next.push_back(s.generic(
@@ -457,7 +457,7 @@ DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
                            if (negates)
                              log = arith::NegFOp::create(e.builder, e.loc, log);
                            return e.convert(e.mul(e.convert(args[0], wide()),
-                                                  e.exp(log, isRounded())),
+                                                  e.exp(log, factorFlags())),
                                             operand);
                          });
   };
@@ -484,7 +484,7 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactVector(Value gates,
     return narrowed(b.elementwise({source, sums}, b.empty({size, keys}, wide()),
                                   [&](TensorBuilder &e, ValueRange args) {
                                     return e.mul(e.convert(args[0], wide()),
-                                                 e.exp(args[1], isRounded()));
+                                                 e.exp(args[1], factorFlags()));
                                   }));
   };
   Parts parts;

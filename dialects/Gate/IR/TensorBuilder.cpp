@@ -145,10 +145,8 @@ Value TensorBuilder::mul(Value a, Value b) {
 Value TensorBuilder::div(Value a, Value b) {
   return arith::DivFOp::create(builder, loc, a, b);
 }
-Value TensorBuilder::exp(Value a, bool isApproximate) {
-  return math::ExpOp::create(builder, loc, a,
-                             isApproximate ? arith::FastMathFlags::afn
-                                           : arith::FastMathFlags::none);
+Value TensorBuilder::exp(Value a, arith::FastMathFlags flags) {
+  return math::ExpOp::create(builder, loc, a, flags);
 }
 
 AffineMap TensorBuilder::map(unsigned dims, ArrayRef<unsigned> positions) {

@@ -70,8 +70,10 @@ public:
   mlir::Value sub(mlir::Value a, mlir::Value b);
   mlir::Value mul(mlir::Value a, mlir::Value b);
   mlir::Value div(mlir::Value a, mlir::Value b);
-  /// `isApproximate`: few units of f32 are enough, however large `a` is.
-  mlir::Value exp(mlir::Value a, bool isApproximate = false);
+  /// With `afn` few units of f32 are enough, however large `a` is.
+  mlir::Value exp(
+      mlir::Value a,
+      mlir::arith::FastMathFlags flags = mlir::arith::FastMathFlags::none);
 
   /// `value` as a tensor of type `type` of the same rank.
   mlir::Value castTo(mlir::Value value, mlir::Type type);

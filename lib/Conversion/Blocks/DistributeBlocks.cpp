@@ -330,6 +330,9 @@ LogicalResult Distributor::distributeElementwise(Operation *op) {
 }
 
 Value Distributor::elementwise(Operation *op, const LinearLayout &layout) {
+  if (auto comparison = dyn_cast<arith::CmpIOp>(op))
+    if (Value result = comparePlaces(comparison, layout))
+      return result;
   Values operands;
   for (Value operand : op->getOperands()) {
     Value value = operand;
@@ -375,12 +378,15 @@ Value Distributor::selectPairs(arith::SelectOp op, const LinearLayout &layout,
       type.getElementTypeBitWidth() != 16 || bases.empty() ||
       !isa<VectorType>(op.getCondition().getType()))
     return Value();
-  for (auto [dim, c] : llvm::enumerate(bases.front()))
-    if (c && !isConstantAlong(op.getCondition(), dim))
-      return Value();
   Values all = split(operands[0]), sides;
-  for (size_t i = 0; i < all.size(); i += 2)
+  bool isPaired = true;
+  for (auto [dim, c] : llvm::enumerate(bases.front()))
+    isPaired &= !c || isConstantAlong(op.getCondition(), dim);
+  for (size_t i = 0; i < all.size(); i += 2) {
+    if (!isPaired && all[i] != all[i + 1])
+      return Value();
     sides.push_back(all[i]);
+  }
   Value chosen = arith::SelectOp::create(
       b, loc, join(sides), join(words(operands[1])), join(words(operands[2])));
   return vector::BitCastOp::create(
@@ -679,7 +685,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
                                        largest / (LinearLayout::lanes * 32)),
                               4, 8);
     else if (product)
-      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
+      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 16), 4, 16);
     // Warps take 16 rows each; side by side along rows that are reduced they
     // would meet in shared memory.
     int64_t most = std::max<int64_t>(reducedRows / 16, 4);

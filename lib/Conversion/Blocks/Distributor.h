@@ -92,6 +92,18 @@ private:
                          int64_t reg, unsigned dim);
   Value coordinate(const LinearLayout &layout, Values &thread, int64_t reg,
                    unsigned dim);
+  // DistributePositions.cpp
+  /// Integers made of places in a tile: of register r of a thread it is
+  /// `thread` XOR own[r], and with `isSum` their sum, too.
+  struct Places {
+    /// An i32; null: 0.
+    Value thread;
+    llvm::SmallVector<int64_t> own;
+    bool isSum = true;
+  };
+  std::optional<Places> placesOf(Value vector, const LinearLayout &layout);
+  /// The registers of a comparison of such integers; null: of others.
+  Value comparePlaces(mlir::arith::CmpIOp op, const LinearLayout &layout);
   /// True in one thread of those that hold copies; null where none do.
   Value isOwner(const LinearLayout &layout);
 

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockZeros.h"
 #include "gate/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,97 +24,6 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
-static bool isZero(Value value) {
-  return matchPattern(value, m_AnyZeroFloat());
-}
-
-/// A mask that is true before place `limit` along dim `dim`.
-static std::optional<std::pair<unsigned, Value>> limitOf(Value mask) {
-  if (auto made = mask.getDefiningOp<vector::CreateMaskOp>()) {
-    if (made.getType().getRank() != 1)
-      return std::nullopt;
-    return std::pair(0u, made.getOperands().front());
-  }
-  if (auto broadcast = mask.getDefiningOp<vector::BroadcastOp>()) {
-    auto source = dyn_cast<VectorType>(broadcast.getSourceType());
-    auto limit = source ? limitOf(broadcast.getSource()) : std::nullopt;
-    if (!limit || source.getShape() !=
-                      broadcast.getResultVectorType().getShape().take_back(
-                          source.getRank()))
-      return std::nullopt;
-    limit->first +=
-        broadcast.getResultVectorType().getRank() - source.getRank();
-    return limit;
-  }
-  if (auto transpose = mask.getDefiningOp<vector::TransposeOp>()) {
-    auto limit = limitOf(transpose.getVector());
-    if (!limit)
-      return std::nullopt;
-    limit->first = llvm::find(transpose.getPermutation(), limit->first) -
-                   transpose.getPermutation().begin();
-    return limit;
-  }
-  return std::nullopt;
-}
-
-/// The size of dim `dim` of a tensor, where a slice says it.
-static OpFoldResult sizeOf(Value tensor, unsigned dim) {
-  auto type = cast<ShapedType>(tensor.getType());
-  if (!type.isDynamicDim(dim))
-    return Builder(tensor.getContext()).getIndexAttr(type.getDimSize(dim));
-  auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>();
-  if (!slice)
-    return OpFoldResult();
-  llvm::SmallBitVector dropped = slice.getDroppedDims();
-  for (auto [from, size] : llvm::enumerate(slice.getMixedSizes()))
-    if (!dropped.test(from) && dim-- == 0)
-      return size;
-  return OpFoldResult();
-}
-
-/// Whether a value is zero from place `limit` on along dim `dim`, because what
-/// it is computed from ends there.
-static bool isZeroFrom(Value value, unsigned dim, Value limit) {
-  if (isZero(value))
-    return true;
-  Operation *op = value.getDefiningOp();
-  if (!op)
-    return false;
-  auto all = [&](ValueRange operands) {
-    return llvm::all_of(operands, [&](Value operand) {
-      return isZeroFrom(operand, dim, limit);
-    });
-  };
-  if (auto read = dyn_cast<vector::TransferReadOp>(op)) {
-    auto expr =
-        dyn_cast<AffineDimExpr>(read.getPermutationMap().getResult(dim));
-    if (!expr || read.getMask() || !isZero(read.getPadding()) ||
-        read.isDimInBounds(dim) ||
-        !matchPattern(read.getIndices()[expr.getPosition()], m_Zero()) ||
-        !isa<RankedTensorType>(read.getBase().getType()))
-      return false;
-    OpFoldResult size = sizeOf(read.getBase(), expr.getPosition());
-    return size && isEqualConstantIntOrValue(size, limit);
-  }
-  if (auto transpose = dyn_cast<vector::TransposeOp>(op))
-    return isZeroFrom(transpose.getVector(), transpose.getPermutation()[dim],
-                      limit);
-  if (isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp, arith::AddFOp,
-          arith::SubFOp>(op))
-    return all(op->getOperands());
-  if (auto choice = dyn_cast<arith::SelectOp>(op))
-    return all({choice.getTrueValue(), choice.getFalseValue()});
-  if (auto maximum = dyn_cast<arith::MaximumFOp>(op)) {
-    // Zero is larger than a negative bound.
-    DenseFPElementsAttr bound;
-    if (matchPattern(maximum.getRhs(), m_Constant(&bound)) && bound.isSplat() &&
-        bound.getSplatValue<APFloat>().isNegative())
-      return isZeroFrom(maximum.getLhs(), dim, limit);
-    return all(op->getOperands());
-  }
-  return false;
-}
-
 namespace {
 
 /// select(mask, x, 0) is x where x is 0 anyway.
@@ -123,8 +33,10 @@ struct DropMask : OpRewritePattern<arith::SelectOp> {
                                 PatternRewriter &rewriter) const override {
     if (!isa<VectorType>(op.getType()) || !isZero(op.getFalseValue()))
       return rewriter.notifyMatchFailure(op, "not a mask");
-    auto limit = limitOf(op.getCondition());
-    if (!limit || !isZeroFrom(op.getTrueValue(), limit->first, limit->second))
+    SmallVector<Limit> limits = limitsOf(op.getCondition());
+    if (limits.empty() || !llvm::all_of(limits, [&](const Limit &limit) {
+          return BlockZeros(limit.end).isZeroFrom(op.getTrueValue(), limit.dim);
+        }))
       return rewriter.notifyMatchFailure(op, "not known to be zero there");
     rewriter.replaceOp(op, op.getTrueValue());
     return success();
@@ -211,28 +123,33 @@ struct DropProduct : OpRewritePattern<vector::ContractionOp> {
   }
 };
 
-/// A mask along the depth of a product on constants, masks and positions, where
-/// the other side is zero past the same place.
+/// A mask along the depth of a product, where the other side is zero past the
+/// same place and this one is finite.
 struct DropProductMask : OpRewritePattern<vector::ContractionOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(vector::ContractionOp op,
                                 PatternRewriter &rewriter) const override {
-    auto mask = op.getLhs().getDefiningOp<arith::SelectOp>();
-    if (!mask || !isZero(mask.getFalseValue()) ||
-        !DropProduct::isMade(mask.getTrueValue()))
-      return rewriter.notifyMatchFailure(op, "no mask on made values");
-    auto limit = limitOf(mask.getCondition());
-    if (!limit)
-      return rewriter.notifyMatchFailure(op, "no mask along one dim");
-    // The same loop of the right side.
-    AffineExpr loop = op.getIndexingMapsArray()[0].getResult(limit->first);
-    std::optional<unsigned> dim =
-        op.getIndexingMapsArray()[1].getResultPosition(loop);
-    if (!dim || !isZeroFrom(op.getRhs(), *dim, limit->second))
-      return rewriter.notifyMatchFailure(op, "right side not zero there");
-    rewriter.modifyOpInPlace(
-        op, [&] { op.getLhsMutable().assign(mask.getTrueValue()); });
-    return success();
+    for (unsigned side : {0, 1}) {
+      Value value = op->getOperand(side);
+      auto mask = value.getDefiningOp<arith::SelectOp>();
+      if (!mask || !isZero(mask.getFalseValue()))
+        continue;
+      std::optional<Limit> limit = limitOf(mask.getCondition());
+      if (!limit)
+        continue;
+      // The same loop of the other side.
+      SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+      std::optional<unsigned> dim = maps[1 - side].getResultPosition(
+          maps[side].getResult(limit->dim));
+      BlockZeros zeros(limit->end);
+      if (!dim || !zeros.isZeroFrom(op->getOperand(1 - side), *dim) ||
+          !zeros.isFinite(mask.getTrueValue()))
+        continue;
+      rewriter.modifyOpInPlace(
+          op, [&] { op->setOperand(side, mask.getTrueValue()); });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no mask that changes nothing");
   }
 };
 
