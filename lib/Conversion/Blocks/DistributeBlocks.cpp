@@ -656,14 +656,18 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // The largest vector decides how many threads there are, the narrowest
     // type in memory how many neighbours fill 16 bytes.
     int64_t largest = 1, narrowest = 16, product = 0, reducedRows = 0;
-    bool hasRing = false;
+    bool hasRing = false, isNarrow = true;
     kernel.walk([&](Operation *op) {
       if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op))
         reducedRows = std::max(reducedRows, reducedProductRows(reduction));
-      if (isa<vector::ContractionOp, block::MultiplyOp>(op))
+      if (isa<vector::ContractionOp, block::MultiplyOp>(op)) {
         product = std::max(
             product,
             cast<VectorType>(op->getResult(0).getType()).getNumElements());
+        isNarrow &=
+            getElementTypeOrSelf(op->getOperand(0)).getIntOrFloatBitWidth() <=
+            16;
+      }
       hasRing |= isa<block::RingOp>(op);
       for (Value value : op->getResults())
         if (auto type = dyn_cast<VectorType>(value.getType()))
@@ -684,8 +688,12 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
           std::clamp<int64_t>(std::max(product / (LinearLayout::lanes * 64),
                                        largest / (LinearLayout::lanes * 32)),
                               4, 8);
+    // Products one after another wait for each other: two blocks of few
+    // registers hide that, each of at most two groups.
+    else if (product && warpgroups && isNarrow)
+      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 16), 4, 8);
     else if (product)
-      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 16), 4, 16);
+      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     // Warps take 16 rows each; side by side along rows that are reduced they
     // would meet in shared memory.
     int64_t most = std::max<int64_t>(reducedRows / 16, 4);
@@ -701,8 +709,11 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
                     b.getI64IntegerAttr(distributor.getThreads()));
     // Sums of products want all registers, and what moves registers between
     // warps must know how many there are; other kernels want many blocks.
-    if (product || hasRing)
-      kernel->setAttr("gate.one_block", b.getUnitAttr());
+    if (product || hasRing) {
+      bool isShared = warpgroups && isNarrow && !hasRing && warps <= 8 &&
+                      2 * distributor.getSharedBytes() <= sharedBytes;
+      kernel->setAttr("gate.blocks", b.getI64IntegerAttr(isShared ? 2 : 1));
+    }
     kernel->setAttr("gate.shared_bytes",
                     b.getI64IntegerAttr(distributor.getSharedBytes()));
     return success();

@@ -116,9 +116,9 @@ static void markKernels(ModuleOp module) {
     kernel->setAttr("nvvm.reqntid",
                     b.getDenseI32ArrayAttr(
                         {static_cast<int32_t>(threadsOf(kernel)), 1, 1}));
-    // All registers of a multiprocessor are there for one block.
-    if (kernel->hasAttr("gate.one_block"))
-      kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(1));
+    // All registers of a multiprocessor are there for so many blocks.
+    if (auto blocks = kernel->getAttrOfType<IntegerAttr>("gate.blocks"))
+      kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(blocks.getInt()));
     // Tensor maps are passed by value, last.
     unsigned count = kernel.getNumArguments(), maps = mapsOf(kernel).size();
     auto bytes = LLVM::LLVMArrayType::get(b.getI8Type(), tensorMapBytes);
@@ -129,7 +129,7 @@ static void markKernels(ModuleOp module) {
       kernel.setArgAttr(i, "nvvm.grid_constant", b.getUnitAttr());
     }
     for (StringRef name :
-         {"gate.one_block", "gate.kernel", "gate.threads", "gate.shared_bytes",
+         {"gate.blocks", "gate.kernel", "gate.threads", "gate.shared_bytes",
           "gate.persistent", "gate.tensor_maps", "gate.stages"})
       kernel->removeAttr(name);
   }
