@@ -182,6 +182,7 @@ void gate::buildCudaPipeline(OpPassManager &manager,
     kernels.addNestedPass<func::FuncOp>(createOverlapProducts());
   }
   kernels.addNestedPass<func::FuncOp>(createSelectRows());
+  kernels.addNestedPass<func::FuncOp>(createWriteEarly());
   kernels.addNestedPass<func::FuncOp>(createSplitWrites());
   if (options.tensorMaps)
     kernels.addNestedPass<func::FuncOp>(createReleaseEarly());

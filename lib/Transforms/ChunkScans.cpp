@@ -185,13 +185,15 @@ OpFoldResult ScanChunker::firstRowOf(TensorBuilder &b, OpFoldResult position,
   return combine(b, combine(b, time, position, -1), size, -1);
 }
 
-/// The rows of a chunk of what is ready.
+/// The rows of the chunk at `position` of what is ready.
 Values ScanChunker::stateFreeTiles(TensorBuilder &b, ValueRange parallel,
-                                   OpFoldResult offset, OpFoldResult size,
+                                   Value position, OpFoldResult offset,
+                                   OpFoldResult size,
                                    SmallVectorImpl<Place> *places,
                                    ValueRange from) {
   Values tiles;
-  for (Value rows : from) {
+  SmallVector<RankedTensorType> types = op.getStateFreeTypes(chunk);
+  for (auto [rows, type] : llvm::zip(from, types)) {
     Place place;
     place.sizes = b.sizes(rows);
     place.offsets.assign(place.sizes.size(), b.builder.getIndexAttr(0));
@@ -201,8 +203,18 @@ Values ScanChunker::stateFreeTiles(TensorBuilder &b, ValueRange parallel,
       place.sizes[dim] = b.builder.getIndexAttr(1);
       drop.push_back(dim);
     }
-    place.offsets[parallel.size()] = offset;
-    place.sizes[parallel.size()] = size;
+    // A row for each token, or one.
+    int64_t dim = parallel.size();
+    if (type.getDimSize(0) == 1) {
+      AffineExpr d0 = b.builder.getAffineDimExpr(0);
+      place.offsets[dim] = affine::makeComposedFoldedAffineApply(
+          b.builder, b.loc, d0.floorDiv(chunk), {OpFoldResult(position)});
+      place.sizes[dim] = b.builder.getIndexAttr(1);
+      drop.push_back(dim);
+    } else {
+      place.offsets[dim] = offset;
+      place.sizes[dim] = size;
+    }
     tiles.push_back(b.slice(rows, place.offsets, place.sizes, drop));
     if (places)
       places->push_back(place);
@@ -215,44 +227,57 @@ void ScanChunker::makeStateFree(TensorBuilder &b) {
   SmallVector<RankedTensorType> types = op.getStateFreeTypes(chunk);
   if (types.empty())
     return;
+  AffineExpr d0 = builder.getAffineDimExpr(0);
+  OpFoldResult chunks = affine::makeComposedFoldedAffineApply(
+      builder, loc, d0.ceilDiv(chunk), {time});
+  // Neighbours that share tiles have them once.
+  int64_t share = op.getStateFreeShare();
+  Sizes space = parallelSizes;
+  space.back() = affine::makeComposedFoldedAffineApply(
+      builder, loc, d0.floorDiv(share), {space.back()});
   Values inits;
   for (RankedTensorType type : types) {
-    Sizes sizes = parallelSizes;
-    sizes.push_back(time);
+    Sizes sizes = space;
+    sizes.push_back(type.getDimSize(0) == 1 ? chunks : time);
     for (int64_t extent : type.getShape().drop_front())
       sizes.push_back(builder.getIndexAttr(extent));
     inits.push_back(b.empty(sizes, type.getElementType()));
   }
-  AffineExpr d0 = builder.getAffineDimExpr(0);
-  Sizes space = parallelSizes;
-  space.push_back(affine::makeComposedFoldedAffineApply(
-      builder, loc, d0.ceilDiv(chunk), {time}));
-  stateFree = forall(b, space, inits,
-                     [&](TensorBuilder &s, ValueRange indices,
-                         ValueRange shared, SmallVectorImpl<Place> &places) {
-                       ValueRange parallel = indices.drop_back();
-                       Value position =
-                           asValue(s, affine::makeComposedFoldedAffineApply(
-                                          s.builder, s.loc, d0 * chunk,
-                                          {OpFoldResult(indices.back())}));
-                       OpFoldResult size = chunkSize(s, position);
-                       OpFoldResult offset = firstRowOf(s, position, size);
-                       Values rooms = stateFreeTiles(s, parallel, offset, size,
-                                                     &places, shared);
-                       Values tiles = op.buildStateFreeTiles(
-                           s.builder, s.loc, parallel, offset, size, chunk);
-                       // A shorter chunk may have fewer columns, too: others
-                       // are zero.
-                       for (auto [tile, room] : llvm::zip(tiles, rooms)) {
-                         Sizes sizes = s.sizes(tile);
-                         Sizes offsets(sizes.size(), s.builder.getIndexAttr(0));
-                         auto type = cast<RankedTensorType>(room.getType());
-                         Value zeros = s.filled(s.sizes(room),
-                                                type.getElementType(), 0);
-                         tile = s.insert(tile, zeros, offsets, sizes);
-                       }
-                       return tiles;
-                     });
+  space.push_back(chunks);
+  stateFree = forall(
+      b, space, inits,
+      [&](TensorBuilder &s, ValueRange indices, ValueRange shared,
+          SmallVectorImpl<Place> &places) {
+        Values own(indices.drop_back());
+        Value position =
+            asValue(s, affine::makeComposedFoldedAffineApply(
+                           s.builder, s.loc, d0 * chunk,
+                           {OpFoldResult(indices.back())}));
+        OpFoldResult size = chunkSize(s, position);
+        OpFoldResult offset = firstRowOf(s, position, size);
+        Values rooms =
+            stateFreeTiles(s, own, position, offset, size, &places, shared);
+        Values parallel = own;
+        parallel.back() = asValue(s, affine::makeComposedFoldedAffineApply(
+                                         s.builder, s.loc, d0 * share,
+                                         {OpFoldResult(own.back())}));
+        Values tiles = op.buildStateFreeTiles(s.builder, s.loc, parallel,
+                                              offset, size, chunk);
+        // A shorter chunk may have fewer columns, too: others are zero.
+        for (auto [tile, room] : llvm::zip(tiles, rooms)) {
+          Sizes sizes = s.sizes(tile), whole = s.sizes(room);
+          if (llvm::all_of(llvm::zip(sizes, whole), [](auto pair) {
+                return isEqualConstantIntOrValue(std::get<0>(pair),
+                                                 std::get<1>(pair));
+              }))
+            continue;
+          Sizes offsets(sizes.size(), s.builder.getIndexAttr(0));
+          auto type = cast<RankedTensorType>(room.getType());
+          tile = s.insert(tile, s.filled(whole, type.getElementType(), 0),
+                          offsets, sizes);
+        }
+        return tiles;
+      });
 }
 
 /// Chunks as they lie in memory; the last one has fewer rows.
@@ -265,8 +290,18 @@ Values ScanChunker::buildDense(TensorBuilder &b, ValueRange parallel,
          OpFoldResult size = chunkSize(s, position);
          OpFoldResult offset = firstRowOf(s, position, size);
          Values states(ArrayRef<Value>(in).drop_front(carriedOutputs));
-         Values ready =
-             stateFreeTiles(s, parallel, offset, size, nullptr, stateFree);
+         Values ready;
+         if (!stateFree.empty()) {
+           Values own(parallel);
+           own.back() = asValue(
+               s, affine::makeComposedFoldedAffineApply(
+                      s.builder, s.loc,
+                      s.builder.getAffineDimExpr(0).floorDiv(
+                          op.getStateFreeShare()),
+                      {OpFoldResult(own.back())}));
+           ready = stateFreeTiles(s, own, position, offset, size, nullptr,
+                                  stateFree);
+         }
          Values results = op.buildDenseChunk(s.builder, s.loc, parallel, offset,
                                              size, states, ready);
          // Outputs are rows of the span's own tensor.

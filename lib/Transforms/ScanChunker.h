@@ -50,7 +50,8 @@ private:
                     const Span &span);
   void makeStateFree(TensorBuilder &b);
   Values stateFreeTiles(TensorBuilder &b, mlir::ValueRange parallel,
-                        mlir::OpFoldResult offset, mlir::OpFoldResult size,
+                        mlir::Value position, mlir::OpFoldResult offset,
+                        mlir::OpFoldResult size,
                         llvm::SmallVectorImpl<Place> *places,
                         mlir::ValueRange from);
   mlir::OpFoldResult chunkSize(TensorBuilder &b, mlir::Value position);

@@ -86,13 +86,12 @@ void DenseChunkBuilder::addReaders(ValueRange parallel, OpFoldResult offset) {
   }
 }
 
-/// The scores of the next reader with all writers but those of the system.
+/// The scores of the next reader with all writers.
 void DenseChunkBuilder::addScores(Parts &parts,
                                   function_ref<Value(size_t)> score) {
-  size_t reader = parts.scores.size();
   Values &scores = parts.scores.emplace_back();
   for (size_t place = 0; place < writers.size(); ++place)
-    scores.push_back(isSystem(reader, place) ? Value() : score(place));
+    scores.push_back(score(place));
 }
 
 DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
@@ -106,79 +105,6 @@ DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
   for (Writer &writer : writers)
     parts.toEnd.push_back(writer.rows);
   return parts;
-}
-
-/// (I - system)^-1 of a strictly triangular [C, C] matrix, from the inverses of
-/// its diagonal blocks of 1, 2, 4 rows and so on: with X that of blocks of s
-/// rows, N what couples two of them, X + X N X is that of blocks of 2 s. Every
-/// element comes from the products of one round, so that operands of 16 bits
-/// cost a few roundings of each, whatever the number of rounds.
-Value DenseChunkBuilder::inverse(Value system, int64_t chunk) {
-  // Rows that are in different blocks of `rows`, but in one of twice as many:
-  // of their numbers, that bit is the first to differ.
-  auto couples = [&](TensorBuilder &s, int64_t rows) -> Value {
-    Value differing =
-        arith::XOrIOp::create(s.builder, s.loc, row(s, 0), row(s, 1));
-    Value first = arith::ShRUIOp::create(s.builder, s.loc, differing,
-                                         s.index(llvm::Log2_64(rows)));
-    return arith::CmpIOp::create(s.builder, s.loc, arith::CmpIPredicate::eq,
-                                 first, s.index(1));
-  };
-  Value found = b.elementwise(
-      {system}, b.empty({size, size}, wide()),
-      [&](TensorBuilder &s, ValueRange args) {
-        Value isDiagonal = arith::CmpIOp::create(
-            s.builder, s.loc, arith::CmpIPredicate::eq, row(s, 0), row(s, 1));
-        Value coupled = choose(s, couples(s, 1), args[0], s.number(wide(), 0));
-        return choose(s, isDiagonal, s.number(wide(), 1), coupled);
-      });
-  Value rounded = narrowed(system);
-  for (int64_t rows = 2; rows < chunk; rows *= 2) {
-    Value coupled = b.elementwise({rounded}, b.empty({size, size}, operand),
-                                  [&](TensorBuilder &s, ValueRange args) {
-                                    return choose(s, couples(s, rows), args[0],
-                                                  s.number(operand, 0));
-                                  });
-    Value narrow = narrowed(found);
-    Value half = multiplied(coupled, narrow, zeros({size, size}));
-    found = multiplied(narrow, narrowed(half), found);
-  }
-  return found;
-}
-
-/// L: what a row predicts of what another adds.
-Value DenseChunkBuilder::systemOf(const Parts &parts) {
-  Value scores = parts.scores.back()[0];
-  if (op.getUpdate() != Update::delta)
-    return scores;
-  AffineMap whole = map(2, {0, 1});
-  return b.generic({scores, beta}, b.empty({size, size}, wide()),
-                   {whole, map(2, {0}), whole}, 2,
-                   [&](TensorBuilder &s, ValueRange args) {
-                     return s.mul(args[0], s.convert(args[1], wide()));
-                   });
-}
-
-Value DenseChunkBuilder::buildCoupling(ValueRange parallel, OpFoldResult offset,
-                                       int64_t chunk) {
-  key = tile(op.getKey(), parallel, offset);
-  addPredictor(parallel, offset);
-  if (op.getUpdate() == Update::delta)
-    writers.push_back({key, Value()});
-  Value system = byDecay(
-      parallel, offset, [](DenseChunkBuilder &s, const Parts &parts) -> Values {
-        return {s.systemOf(parts)};
-      })[0];
-  Value all = inverse(system, chunk);
-  return b.elementwise(
-      {all}, b.empty({size, size}, operand),
-      [&](TensorBuilder &s, ValueRange args) {
-        // The diagonal is 1: rows are not multiplied by it, nor rounded.
-        Value isOther = arith::CmpIOp::create(
-            s.builder, s.loc, arith::CmpIPredicate::ne, row(s, 0), row(s, 1));
-        return s.convert(choose(s, isOther, args[0], s.number(wide(), 0)),
-                         operand);
-      });
 }
 
 /// U, in the type of operands: what the rows add of what they predict.
@@ -195,33 +121,26 @@ Value DenseChunkBuilder::predict(const Parts &parts, Value state) {
                       return s.mul(s.convert(args[2], wide()),
                                    s.add(s.convert(args[1], wide()), args[0]));
                     });
-  // Rows are whole in memory; columns past the end are not of the system.
-  Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
-  Value ready = b.elementwise(
-      {coupling}, b.empty(b.sizes(coupling), operand),
-      [&](TensorBuilder &s, ValueRange args) {
-        Value inside = arith::CmpIOp::create(
-            s.builder, s.loc, arith::CmpIPredicate::ult, row(s, 1), count);
-        return choose(s, inside, args[0], s.number(operand, 0));
-      });
-  OpFoldResult zero = b.builder.getIndexAttr(0);
-  ready = b.slice(ready, {zero, zero}, {size, size});
   // After the sum: what a row adds of its own may be much larger.
-  Value others = multiplied(ready, narrowed(own), zeros({size, values}));
+  Value others = multiplied(coupling, narrowed(own), zeros({size, values}));
   return narrowed(sumOf(others, own));
 }
 
-/// read + (q . (u * k)) v of each row
-Value DenseChunkBuilder::bonusOf(Value read) {
-  AffineMap whole = map(2, {0, 1});
-  Value weights = b.generic(
+/// [C]: q . (u * k) of each row.
+Value DenseChunkBuilder::bonusWeights() {
+  return b.generic(
       {readers[0].rows, key, bonus}, zeros({size}),
-      {whole, whole, map(2, {1}), map(2, {0})}, 1,
+      {map(2, {0, 1}), map(2, {0, 1}), map(2, {1}), map(2, {0})}, 1,
       [&](TensorBuilder &s, ValueRange args) {
         Value both =
             s.mul(s.convert(args[2], wide()), s.convert(args[1], wide()));
         return s.add(args[3], s.mul(s.convert(args[0], wide()), both));
       });
+}
+
+/// read + weights v of each row
+Value DenseChunkBuilder::withBonus(Value read, Value weights) {
+  AffineMap whole = map(2, {0, 1});
   return b.generic({read, weights, value}, b.empty({size, values}, wide()),
                    {whole, map(2, {0}), whole, whole}, 2,
                    [&](TensorBuilder &s, ValueRange args) {
@@ -247,7 +166,7 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
     read = multiplied(narrowed(scores), writer.values, read);
   read = multiplied(parts.fromStart[0], readable(), read);
   if (bonus)
-    read = bonusOf(read);
+    read = withBonus(read, parts.bonus ? parts.bonus : bonusWeights());
   double scale = op.getScale().convertToDouble();
   Type element =
       cast<RankedTensorType>(op.getOutput().getType()).getElementType();
@@ -280,9 +199,10 @@ Values DenseChunkBuilder::byDecay(
 }
 
 Values DenseChunkBuilder::build(ValueRange parallel, OpFoldResult offset,
-                                Value state, Value ready) {
-  coupling = ready;
+                                Value state, ValueRange ahead) {
   addReaders(parallel, offset);
+  if (!ahead.empty())
+    return finish(partsOf(ahead), state);
   return byDecay(parallel, offset,
                  [&](DenseChunkBuilder &s, const Parts &parts) {
                    return s.finish(parts, state);
@@ -338,23 +258,7 @@ Values LinearScanOp::buildDenseChunk(OpBuilder &builder, Location loc,
                                      OpFoldResult size, ValueRange states,
                                      ValueRange stateFree) {
   return DenseChunkBuilder(*this, builder, loc, size)
-      .build(parallel, offset, states[0],
-             stateFree.empty() ? Value() : stateFree[0]);
-}
-
-SmallVector<RankedTensorType> LinearScanOp::getStateFreeTypes(int64_t chunk) {
-  if (!getPredictor())
-    return {};
-  return {RankedTensorType::get({chunk, chunk},
-                                getQuery().getType().getElementType())};
-}
-
-Values LinearScanOp::buildStateFreeTiles(OpBuilder &builder, Location loc,
-                                         ValueRange parallel,
-                                         OpFoldResult offset, OpFoldResult size,
-                                         int64_t chunk) {
-  return {DenseChunkBuilder(*this, builder, loc, size)
-              .buildCoupling(parallel, offset, chunk)};
+      .build(parallel, offset, states[0], stateFree);
 }
 
 Values LinearScanOp::buildDenseChunkState(OpBuilder &builder, Location loc,

@@ -65,15 +65,14 @@ public:
         values(other.values), operand(other.operand), key(other.key),
         value(other.value), beta(other.beta), bonus(other.bonus),
         readers(other.readers), writers(other.writers),
-        coupling(other.coupling) {}
+        coupling(other.coupling), isAhead(other.isAhead) {}
 
-  /// `coupling`: see buildCoupling(), null where nothing predicts.
+  /// `ahead`: what buildAhead() has made, nothing where nothing predicts.
   Values build(mlir::ValueRange parallel, mlir::OpFoldResult offset,
-               mlir::Value state, mlir::Value coupling);
-  /// (I - L)^-1 - I, [C, C] in the type of operands: how what rows add of their
-  /// own makes what they add after what they predict from one another.
-  mlir::Value buildCoupling(mlir::ValueRange parallel,
-                            mlir::OpFoldResult offset, int64_t chunk);
+               mlir::Value state, mlir::ValueRange ahead);
+  /// What a chunk of a scan that predicts needs and no state changes.
+  Values buildAhead(mlir::ValueRange parallel, mlir::OpFoldResult offset,
+                    int64_t chunk);
   Values buildState(mlir::ValueRange parallel, mlir::OpFoldResult offset,
                     mlir::ValueRange summary);
 
@@ -100,7 +99,11 @@ private:
     /// [K] or [1], null for 1: factors of the state before the read and of what
     /// the chunk has made of it; or of the state over the whole chunk.
     mlir::Value before, after, total;
+    /// [C], null where it is not known yet.
+    mlir::Value bonus;
   };
+  /// Whether rows have factors: none, one for each, or one for each element.
+  enum class RowDecay { none, perToken, perKey };
 
   mlir::Value tile(mlir::Value source, mlir::ValueRange parallel,
                    mlir::OpFoldResult offset);
@@ -128,13 +131,28 @@ private:
   llvm::SmallVector<Values, 2> exactScores(mlir::Value gates);
   void addReaders(mlir::ValueRange parallel, mlir::OpFoldResult offset);
   void addPredictor(mlir::ValueRange parallel, mlir::OpFoldResult offset);
-  /// Whether these scores are those of the system, which is solved elsewhere.
-  bool isSystem(size_t reader, size_t writer) const {
-    return coupling && reader == 1 && writer == 0;
-  }
   mlir::Value predict(const Parts &parts, mlir::Value state);
-  mlir::Value bonusOf(mlir::Value read);
+  mlir::Value bonusWeights();
+  mlir::Value withBonus(mlir::Value read, mlir::Value weights);
   mlir::Value inverse(mlir::Value system, int64_t chunk);
+  RowDecay rowDecay();
+  mlir::Value square(mlir::Value rows);
+  Parts partsOf(mlir::ValueRange ahead);
+  /// Rows times their factors; factors alone where rows are at hand later.
+  mlir::Value withFactors(mlir::Value rows, mlir::Value factors) {
+    return isAhead ? factors : narrowed(scaled(rows, factors, 0));
+  }
+  /// log[i] + more[0]
+  mlir::Value sumWithAll(mlir::Value log, mlir::Value more) {
+    return b.generic({log, more}, b.empty({size}, wide()),
+                     {map(1, {0}),
+                      mlir::AffineMap::get(1, 0,
+                                           b.builder.getAffineConstantExpr(0)),
+                      map(1, {0})},
+                     1, [](TensorBuilder &s, mlir::ValueRange args) {
+                       return s.add(args[0], args[1]);
+                     });
+  }
   mlir::Value sumsFromMiddle(mlir::Value gates, bool isUndecayed);
 
   /// Whether row `x` comes before row `y` in the order of the scan, or is it.
@@ -184,7 +202,8 @@ private:
   }
   /// `value` in the type of operands.
   mlir::Value narrowed(mlir::Value value) {
-    if (operand == wide())
+    if (llvm::cast<mlir::RankedTensorType>(value.getType()).getElementType() ==
+        operand)
       return value;
     return b.elementwise({value}, b.empty(b.sizes(value), operand),
                          [&](TensorBuilder &s, mlir::ValueRange args) {
@@ -281,6 +300,8 @@ private:
   llvm::SmallVector<Reader, 2> readers;
   llvm::SmallVector<Writer, 2> writers;
   mlir::Value coupling;
+  /// Whether buildAhead() is at work.
+  bool isAhead = false;
 };
 
 } // namespace gate

@@ -202,12 +202,12 @@ DenseChunkBuilder::Parts DenseChunkBuilder::constantDecay(Value gate) {
                           s.mul(args[0], factor), s.number(wide(), 0));
           });
     });
-    parts.fromStart.push_back(narrowed(scaled(
-        reader.rows, constantFactors(gate, true, reader.isUndecayed), 0)));
+    parts.fromStart.push_back(withFactors(
+        reader.rows, constantFactors(gate, true, reader.isUndecayed)));
   }
   for (Writer &writer : writers)
     parts.toEnd.push_back(
-        narrowed(scaled(writer.rows, constantFactors(gate, false), 0)));
+        withFactors(writer.rows, constantFactors(gate, false)));
   parts.total = exponential(constantTotal(gate));
   return parts;
 }
@@ -250,13 +250,15 @@ DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
                          });
   };
   // Columns take what is through their row.
-  Value through = sumsFromMiddle(gates, false);
+  Value through = sumsFromMiddle(gates, false), before;
   Value rows, rowsBefore;
   if (hasReader(false))
     rows = factors(through, false);
   Value columns = factors(through, true);
-  if (hasReader(true))
-    rowsBefore = factors(sumsFromMiddle(gates, true), false);
+  if (hasReader(true)) {
+    before = sumsFromMiddle(gates, true);
+    rowsBefore = factors(before, false);
+  }
   Parts parts;
   for (const Reader &reader : readers) {
     Value own = reader.isUndecayed ? rowsBefore : rows;
@@ -271,10 +273,27 @@ DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
                           s.number(wide(), 0));
           });
     });
-    parts.fromStart.push_back(narrowed(scaled(reader.rows, own, 0)));
+    // Over the whole chunk where the factors are used by themselves.
+    if (isAhead)
+      own = exponential(
+          sumWithAll(reader.isUndecayed ? before : through, first),
+          factorFlags());
+    parts.fromStart.push_back(withFactors(reader.rows, own));
+  }
+  if (isAhead) {
+    Value after = b.elementwise({through}, b.empty({size}, wide()),
+                                [&](TensorBuilder &s, ValueRange args) {
+                                  return Value(arith::NegFOp::create(
+                                      s.builder, s.loc, args[0]));
+                                });
+    columns = exponential(sumWithAll(after, last), factorFlags());
   }
   for (Writer &writer : writers)
-    parts.toEnd.push_back(narrowed(scaled(writer.rows, columns, 0)));
+    parts.toEnd.push_back(withFactors(writer.rows, columns));
+  if (isAhead) {
+    parts.total = exponential(sumOf(first, last));
+    return parts;
+  }
   parts.before = exponential(first);
   parts.after = exponential(last);
   return parts;
@@ -316,12 +335,12 @@ DenseChunkBuilder::Parts DenseChunkBuilder::exactScalar(Value gates,
                                  s.number(wide(), 0));
                            });
     });
-    parts.fromStart.push_back(narrowed(
-        scaled(reader.rows, exponential(sumRows(gates, isThrough)), 0)));
+    parts.fromStart.push_back(
+        withFactors(reader.rows, exponential(sumRows(gates, isThrough))));
   }
   for (Writer &writer : writers)
     parts.toEnd.push_back(
-        narrowed(scaled(writer.rows, exponential(sumRows(gates, after)), 0)));
+        withFactors(writer.rows, exponential(sumRows(gates, after))));
   parts.total = exponential(total);
   return parts;
 }
@@ -333,8 +352,7 @@ SmallVector<Values, 2> DenseChunkBuilder::exactScores(Value gates) {
   SmallVector<std::pair<size_t, size_t>> pairs;
   for (size_t reader = 0; reader < readers.size(); ++reader)
     for (size_t writer = 0; writer < writers.size(); ++writer)
-      if (!isSystem(reader, writer))
-        pairs.push_back({reader, writer});
+      pairs.push_back({reader, writer});
   Values inits{zeros({size, keys})};
   inits.append(pairs.size(), zeros({size, size}));
   auto loop = scf::ForOp::create(
@@ -450,16 +468,26 @@ DenseChunkBuilder::Parts
 DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
   Value through = sumsFromMiddle(gates, false);
   Value before = hasReader(true) ? sumsFromMiddle(gates, true) : Value();
-  auto rescaled = [&](Value source, Value sums, bool negates) {
-    return b.elementwise({source, sums}, b.empty(b.sizes(source), operand),
-                         [&](TensorBuilder &e, ValueRange args) {
-                           Value log = args[1];
-                           if (negates)
-                             log = arith::NegFOp::create(e.builder, e.loc, log);
-                           return e.convert(e.mul(e.convert(args[0], wide()),
-                                                  e.exp(log, factorFlags())),
-                                            operand);
-                         });
+  // `more`: a factor of each key.
+  auto rescaled = [&](Value source, Value sums, bool negates,
+                      Value more = Value()) {
+    Values inputs{source, sums};
+    SmallVector<AffineMap> maps(2, map(2, {0, 1}));
+    if (more) {
+      inputs.push_back(more);
+      maps.push_back(map(2, {1}));
+    }
+    maps.push_back(map(2, {0, 1}));
+    return b.generic(
+        inputs, b.empty(b.sizes(source), operand), maps, 2,
+        [&](TensorBuilder &e, ValueRange args) {
+          Value log = args[1];
+          if (negates)
+            log = arith::NegFOp::create(e.builder, e.loc, log);
+          Value factor = e.mul(e.convert(args[0], wide()),
+                               e.exp(log, factorFlags()));
+          return e.convert(more ? e.mul(factor, args[2]) : factor, operand);
+        });
   };
   Parts parts;
   for (Reader &reader : readers)
@@ -471,6 +499,17 @@ DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
     addScores(parts, [&, &reader = reader, &rows = rows](size_t place) {
       return maskedProduct(reader, rows, parts.toEnd[place]);
     });
+  }
+  if (isAhead) {
+    // Over the whole chunk where rows are used by themselves.
+    Value start = exponential(first), end = exponential(last);
+    for (auto [reader, rows] : llvm::zip(readers, parts.fromStart))
+      rows = rescaled(reader.rows, reader.isUndecayed ? before : through, false,
+                      start);
+    for (auto [writer, rows] : llvm::zip(writers, parts.toEnd))
+      rows = rescaled(writer.rows, through, true, end);
+    parts.total = exponential(sumOf(first, last));
+    return parts;
   }
   parts.before = exponential(first);
   parts.after = exponential(last);

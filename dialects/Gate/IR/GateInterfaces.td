@@ -110,21 +110,27 @@ def ChunkOpInterface : OpInterface<"ChunkOpInterface"> {
     [{ llvm_unreachable("the op has no dense chunk"); }]>,
     InterfaceMethod<[{
       Types of what dense chunks of `chunk` tokens can have ready, whatever the
-      states are: each a row per token. Chunks wait for one another, this for
-      nothing: worth it where a chunk would spend much time on it.
+      states are: each a row per token, or one row where the first dim is 1.
+      Chunks wait for one another, this for nothing: worth it where a chunk would
+      spend much time on it.
     }],
     "::llvm::SmallVector<::mlir::RankedTensorType>", "getStateFreeTypes",
     (ins "int64_t":$chunk), [{}], [{ return {}; }]>,
     InterfaceMethod<[{
       Builds it for one chunk of at most `chunk` tokens, as `buildDenseChunk` is
       built: tiles with a row for each of the `size` tokens, whose columns may end
-      before those of the types do.
+      before those of the types do; or that one row, without its dim of 1.
     }],
     "::llvm::SmallVector<::mlir::Value>", "buildStateFreeTiles",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
          "::mlir::ValueRange":$parallel, "::mlir::OpFoldResult":$offset,
          "::mlir::OpFoldResult":$size, "int64_t":$chunk), [{}],
     [{ llvm_unreachable("the op has nothing that is free of states"); }]>,
+    InterfaceMethod<[{
+      How many neighbours along the last independent dim have the same tiles of
+      `buildStateFreeTiles`.
+    }],
+    "int64_t", "getStateFreeShare", (ins), [{}], [{ return 1; }]>,
     InterfaceMethod<[{
       Builds the op as one on `pieces` times as many independent indices, each
       with a part of the width of its outputs, on views of the same tensors, and

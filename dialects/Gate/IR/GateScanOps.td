@@ -77,7 +77,8 @@ def Gate_LinearScanOp : Gate_Op<"linear_scan", [
     DeclareOpInterfaceMethods<ChunkOpInterface, [
       "canCombineStates", "getSummaryTypes", "buildEmptySummary",
       "buildChunkState", "combineStates", "hasDenseChunk", "buildDenseChunk",
-      "getStateFreeTypes", "buildStateFreeTiles", "buildDenseChunkState", "buildPieces"]>]> {
+      "getStateFreeTypes", "buildStateFreeTiles", "getStateFreeShare",
+      "buildDenseChunkState", "buildPieces"]>]> {
   let summary = "Recurrence linear in a matrix state";
   let description = [{
     Per batch element and head, with `S : [K, V]` starting at `initial` or 0,

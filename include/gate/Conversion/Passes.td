@@ -289,6 +289,17 @@ def SimplifyBlocks : Pass<"gate-simplify-blocks", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def WriteEarly : Pass<"gate-write-early", "::mlir::func::FuncOp"> {
+  let summary = "Write results of a kernel as soon as they are computed";
+  let description = [{
+    In the straight code of a kernel a `vector.transfer_write` moves up to the op
+    that made its vector, over ops that do not look at memory. What a choice
+    yields for a write alone is written in its branches. Changes no result.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def SplitWrites : Pass<"gate-split-writes", "::mlir::func::FuncOp"> {
   let summary = "Compute and write large tiles of a kernel part by part";
   let description = [{
