@@ -67,11 +67,12 @@ func.func @steps(%x: memref<64x1024xbf16>) attributes {gate.kernel} {
 
 // -----
 
-// Two threads have the tile, all others copies: only one of them writes.
+// Eight threads have an element of the tile each, all others copies: only one of
+// them writes.
 // CHECK-LABEL: func.func @small(
 // CHECK-DAG:     %[[ZERO:.*]] = arith.constant 0 : index
-// CHECK-DAG:     %[[COPIES:.*]] = arith.constant 30 : index
-// CHECK:         vector.load {{.*}}, vector<4xf32>
+// CHECK-DAG:     %[[COPIES:.*]] = arith.constant 24 : index
+// CHECK:         vector.load {{.*}}, vector<1xf32>
 // CHECK:         %[[COPY:.*]] = arith.andi %{{.*}}, %[[COPIES]]
 // CHECK:         %[[OWNS:.*]] = arith.cmpi eq, %[[COPY]], %[[ZERO]]
 // CHECK:         scf.if %[[OWNS]] {

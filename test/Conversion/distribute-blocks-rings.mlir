@@ -94,15 +94,15 @@ func.func @product(%a: memref<?x512xbf16>, %b: memref<512x64xbf16>, %c: memref<6
 
 // -----
 
-// A row of a tile at a place of run time: 16 bytes at once, in the order that the
-// swizzle has in that row, without the rest of the tile.
+// A row of a tile at a place of run time: what a lane has of it at once, in the
+// order that the swizzle has in that row, without the rest of the tile.
 // CHECK-LABEL: func.func @row(
 // CHECK-SAME:    %[[PLACE:[^:]*]]: index
 // CHECK:         nvvm.mbarrier.try_wait.parity
 // CHECK-DAG:     %[[TURN:.*]] = arith.remui %[[PLACE]], %
 // CHECK-DAG:     %[[FLIP:.*]] = arith.muli %[[TURN]], %
 // CHECK-DAG:     %[[AT:.*]] = arith.xori %{{.*}}, %[[FLIP]]
-// CHECK:         llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<8xbf16>
+// CHECK:         llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<3> -> vector<2xbf16>
 // CHECK-NOT:     llvm.load
 // CHECK:         vector.store
 func.func @row(%x: memref<64x64xbf16>, %y: memref<64xbf16>, %n: i32, %place: index) attributes {gate.kernel} {
@@ -143,8 +143,9 @@ func.func @row(%x: memref<64x64xbf16>, %y: memref<64xbf16>, %n: i32, %place: ind
 // CHECK:               memref.load %{{.*}}[%[[ROW]], %{{.*}}]
 // CHECK:             } else {
 // CHECK-NEXT:          scf.yield %{{.*}} : f32
-// CHECK:             llvm.store %[[VALUE]]
+// All loads are on their way before the first store waits for one.
 // CHECK:             memref.load
+// CHECK:             llvm.store %[[VALUE]]
 // CHECK:             nvvm.bar.warp.sync
 // CHECK:             scf.if
 // CHECK:               nvvm.mbarrier.arrive %

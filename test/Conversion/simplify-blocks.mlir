@@ -312,3 +312,26 @@ func.func @product_masks(%x: tensor<16x64xbf16>, %y: tensor<16x64xbf16>, %depth:
       : vector<16x64xbf16>, vector<16x64xbf16> into vector<16x16xf32>
   return %p, %q : vector<16x16xf32>, vector<16x16xf32>
 }
+
+// A mask on a row of factors of what is zero past the same end; one on factors of
+// something else stays.
+// CHECK-LABEL: func.func @factor_masks(
+// CHECK-COUNT-1: arith.select
+// CHECK-NOT:     arith.select
+// CHECK:         return
+func.func @factor_masks(%x: tensor<64x16xf32>, %y: tensor<64xf32>, %rows: index) -> (vector<64x16xf32>, vector<64x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %zeros = arith.constant dense<0.0> : vector<64xf32>
+  %part = tensor.extract_slice %x[0, 0] [%rows, 16] [1, 1] : tensor<64x16xf32> to tensor<?x16xf32>
+  %tile = vector.transfer_read %part[%c0, %c0], %zero {in_bounds = [false, true]} : tensor<?x16xf32>, vector<64x16xf32>
+  %whole = vector.transfer_read %x[%c0, %c0], %zero {in_bounds = [true, true]} : tensor<64x16xf32>, vector<64x16xf32>
+  %factors = vector.transfer_read %y[%c0], %zero {in_bounds = [true]} : tensor<64xf32>, vector<64xf32>
+  %inside = vector.create_mask %rows : vector<64xi1>
+  %masked = arith.select %inside, %factors, %zeros : vector<64xi1>, vector<64xf32>
+  %wide = vector.broadcast %masked : vector<64xf32> to vector<16x64xf32>
+  %columns = vector.transpose %wide, [1, 0] : vector<16x64xf32> to vector<64x16xf32>
+  %a = arith.mulf %tile, %columns : vector<64x16xf32>
+  %b = arith.mulf %whole, %columns : vector<64x16xf32>
+  return %a, %b : vector<64x16xf32>, vector<64x16xf32>
+}

@@ -310,3 +310,43 @@ func.func @row(%a: memref<?x64xbf16>, %g: memref<?x3xf32>, %c: memref<64x64xf32>
   vector.transfer_write %sum, %c[%c0, %c0] {in_bounds = [true, true]} : vector<64x64xf32>, memref<64x64xf32>
   return
 }
+
+// -----
+
+// A kernel without a loop is one round, and copies for the next block's run under
+// it, where tiles are so large that no second block does. Where the last block
+// ends is an argument, though its rows are counted from the block's number.
+// CHECK-LABEL: func.func @one_round(
+// CHECK-SAME:    %[[A:[^:]*]]: memref<?x128xbf16>, %{{.*}}: memref<?x128xf32>, %[[N:[^:]*]]: index,
+// CHECK:         block.ring
+// CHECK:         block.specialize producer
+// CHECK:           block.copy %[[A]][%{{.*}}, %{{.*}}] to {{.*}} sizes [-9223372036854775808, 128](%[[N]])
+// CHECK:         } consumers {
+// CHECK:           scf.for
+// CHECK:             scf.for
+// CHECK:               block.take
+// CHECK:               vector.contract
+// CHECK:               vector.transfer_write
+func.func @one_round(%a: memref<?x128xbf16>, %c: memref<?x128xf32>, %n: index) attributes {gate.kernel} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : bf16
+  %none = arith.constant dense<0.0> : vector<64x64xf32>
+  %row = arith.constant dense<0.0> : vector<64xf32>
+  %id = nvvm.read.ptx.sreg.ctaid.x : i32
+  %i = arith.index_castui %id : i32 to index
+  %at = affine.apply affine_map<()[s0] -> (s0 * 64)>()[%i]
+  %size = affine.min affine_map<()[s0, s1] -> (64, s0 - s1 * 64)>()[%n, %i]
+  %rows = memref.subview %a[%at, 0] [%size, 128] [1, 1] : memref<?x128xbf16> to memref<?x128xbf16, strided<[128, 1], offset: ?>>
+  %x = vector.transfer_read %rows[%c0, %c0], %zero {in_bounds = [false, true]} : memref<?x128xbf16, strided<[128, 1], offset: ?>>, vector<64x128xbf16>
+  %p = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %x, %x, %none
+      : vector<64x128xbf16>, vector<64x128xbf16> into vector<64x64xf32>
+  %w = arith.extf %x : vector<64x128xbf16> to vector<64x128xf32>
+  %sums = vector.multi_reduction <add>, %p, %row [1] : vector<64x64xf32> to vector<64xf32>
+  %wide = vector.broadcast %sums : vector<64xf32> to vector<128x64xf32>
+  %columns = vector.transpose %wide, [1, 0] : vector<128x64xf32> to vector<64x128xf32>
+  %y = arith.mulf %w, %columns : vector<64x128xf32>
+  %room = memref.subview %c[%at, 0] [%size, 128] [1, 1] : memref<?x128xf32> to memref<?x128xf32, strided<[128, 1], offset: ?>>
+  vector.transfer_write %y, %room[%c0, %c0] {in_bounds = [false, true]} : vector<64x128xf32>, memref<?x128xf32, strided<[128, 1], offset: ?>>
+  return
+}

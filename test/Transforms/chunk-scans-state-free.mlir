@@ -51,16 +51,18 @@ func.func @add(%q: tensor<2x256x8x64xbf16>, %v: tensor<2x256x8x32xbf16>) -> tens
 
 // -----
 
-// One gate a token: factors of rows, and one of the state for each chunk. The
-// four heads of values of a head of keys share them.
+// One gate a token: for each chunk a row of factors for what reads, two, and for
+// what is added, and one of the state, for each key. The four heads of values of
+// a head of keys share them.
 // CHECK-LABEL: func.func @shared(
 // CHECK:         %[[READY:.*]]:6 = scf.forall (%{{.*}}, %{{.*}}, %{{.*}}) in (2, 2, 4)
-// CHECK-SAME:      -> (tensor<2x2x256x64xbf16>, tensor<2x2x256x64xbf16>, tensor<2x2x256xf32>, tensor<2x2x256xf32>, tensor<2x2x256xf32>, tensor<2x2x4x1xf32>)
+// CHECK-SAME:      -> (tensor<2x2x256x64xbf16>, tensor<2x2x256x64xbf16>, tensor<2x2x4x64xf32>, tensor<2x2x4x64xf32>, tensor<2x2x4x64xf32>, tensor<2x2x4x64xf32>)
 // CHECK:         scf.forall (%[[B:.*]], %[[H:.*]]) in (2, 8)
 // CHECK:           scf.for %[[AT:[^ ]*]] =
 // CHECK:             %[[OWN:.*]] = affine.apply #[[$QUARTER:.*]](%[[H]])
 // CHECK:             %[[CHUNK:.*]] = affine.apply #[[$CHUNK:.*]](%[[AT]])
-// CHECK:             tensor.extract_slice %[[READY]]#5[%[[B]], %[[OWN]], %[[CHUNK]], 0] [1, 1, 1, 1]
+// CHECK:             tensor.extract_slice %[[READY]]#2[%[[B]], %[[OWN]], %[[CHUNK]], 0] [1, 1, 1, 64]
+// CHECK:             tensor.extract_slice %[[READY]]#5[%[[B]], %[[OWN]], %{{.*}}, 0] [1, 1, 1, 64]
 func.func @shared(%q: tensor<2x256x2x64xbf16>, %v: tensor<2x256x8x32xbf16>, %g: tensor<2x256x2xf32>, %beta: tensor<2x256x2xbf16>) -> tensor<2x256x8x32xbf16> {
   %o, %last = gate.linear_scan %q, %q, %v decay(%g) beta(%beta) {update = #gate.update<delta>}
     : (tensor<2x256x2x64xbf16>, tensor<2x256x2x64xbf16>, tensor<2x256x8x32xbf16>, tensor<2x256x2xf32>, tensor<2x256x2xbf16>)

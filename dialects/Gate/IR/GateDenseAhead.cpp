@@ -99,7 +99,10 @@ Values DenseChunkBuilder::buildAhead(ValueRange parallel, OpFoldResult offset,
         llvm::append_range(kept, s.rowDecay() == RowDecay::perKey
                                      ? ArrayRef<Value>(parts.toEnd)
                                      : ArrayRef<Value>(parts.toEnd).take_front());
-        kept.push_back(parts.total);
+        // One for each key: a row of 16 bytes or more is copied ahead of use.
+        kept.push_back(s.rowDecay() == RowDecay::perKey
+                           ? parts.total
+                           : s.copies(parts.total, s.keys));
         return kept;
       });
   Value all = inverse(made[0], chunk);
@@ -130,13 +133,13 @@ static SmallVector<RankedTensorType> aheadTypes(LinearScanOp op, int64_t chunk,
   if (hasDecay && isPerKey) {
     types.append(isRankOne ? 4 : 3,
                  RankedTensorType::get({chunk, keys}, operand));
-    types.push_back(RankedTensorType::get({1, keys}, wide));
   } else if (hasDecay) {
-    types.append(3, RankedTensorType::get({chunk}, wide));
-    types.push_back(RankedTensorType::get({1, 1}, wide));
+    types.append(3, RankedTensorType::get({1, chunk}, wide));
   }
+  if (hasDecay)
+    types.push_back(RankedTensorType::get({1, keys}, wide));
   if (op.getBonus())
-    types.push_back(RankedTensorType::get({chunk}, wide));
+    types.push_back(RankedTensorType::get({1, chunk}, wide));
   return types;
 }
 
@@ -152,6 +155,19 @@ Value DenseChunkBuilder::square(Value rows) {
       });
   OpFoldResult zero = b.builder.getIndexAttr(0);
   return b.slice(inside, {zero, zero}, {size, size});
+}
+
+/// Of a row for a whole chunk, what belongs to the chunk's tokens.
+Value DenseChunkBuilder::line(Value row) {
+  Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
+  Value inside = b.elementwise(
+      {row}, b.empty(b.sizes(row), wide()),
+      [&](TensorBuilder &s, ValueRange args) {
+        Value isInside = arith::CmpIOp::create(
+            s.builder, s.loc, arith::CmpIPredicate::ult, this->row(s, 0), count);
+        return choose(s, isInside, args[0], s.number(wide(), 0));
+      });
+  return b.slice(inside, {b.builder.getIndexAttr(0)}, {size});
 }
 
 /// The parts that buildAhead() has made, with its `coupling` set.
@@ -170,32 +186,31 @@ DenseChunkBuilder::Parts DenseChunkBuilder::partsOf(ValueRange ahead) {
   predicted.push_back(Value());
   for (size_t place = 1; place < writers.size(); ++place)
     predicted.push_back(square(take()));
-  switch (rowDecay()) {
-  case RowDecay::none:
-    for (const Reader &reader : readers)
-      parts.fromStart.push_back(reader.rows);
-    for (const Writer &writer : writers)
-      parts.toEnd.push_back(writer.rows);
-    break;
-  case RowDecay::perToken: {
-    for (const Reader &reader : readers)
-      parts.fromStart.push_back(narrowed(scaled(reader.rows, take(), 0)));
-    Value factors = take();
-    for (const Writer &writer : writers)
-      parts.toEnd.push_back(narrowed(scaled(writer.rows, factors, 0)));
-    parts.total = take();
-    break;
-  }
-  case RowDecay::perKey:
+  if (rowDecay() == RowDecay::perKey) {
     for (size_t place = 0; place < readers.size(); ++place)
       parts.fromStart.push_back(take());
     for (size_t place = 0; place < writers.size(); ++place)
       parts.toEnd.push_back(take());
-    parts.total = take();
-    break;
+  } else {
+    // Rows as they lie in memory, and what is read by them times factors.
+    for (const Reader &reader : readers)
+      parts.fromStart.push_back(reader.rows);
+    for (const Writer &writer : writers)
+      parts.toEnd.push_back(writer.rows);
+    if (op.getUpdate() == Update::delta) {
+      parts.fromStart[1] = key;
+      parts.subtracts = true;
+    }
   }
+  if (rowDecay() == RowDecay::perToken) {
+    for (size_t place = 0; place < readers.size(); ++place)
+      parts.startFactors.push_back(line(take()));
+    parts.endFactors = line(take());
+  }
+  if (rowDecay() != RowDecay::none)
+    parts.total = take();
   if (bonus)
-    parts.bonus = take();
+    parts.bonus = line(take());
   return parts;
 }
 

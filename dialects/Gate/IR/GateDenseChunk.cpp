@@ -107,23 +107,37 @@ DenseChunkBuilder::Parts DenseChunkBuilder::undecayed() {
   return parts;
 }
 
-/// U, in the type of operands: what the rows add of what they predict.
+/// U: what the rows add of what they predict.
 Value DenseChunkBuilder::predict(const Parts &parts, Value state) {
   Value own = multiplied(parts.fromStart[1], state, zeros({size, values}));
   AffineMap whole = map(2, {0, 1}), perRow = map(2, {0});
-  if (op.getUpdate() == Update::diagonal_rank_one)
+  if (op.getUpdate() == Update::diagonal_rank_one) {
+    if (!parts.startFactors.empty())
+      own = scaled(own, parts.startFactors[1], 0);
     // What keys before the row have added is known.
     own = multiplied(narrowed(parts.scores[1][1]), value, own);
-  else
-    own = b.generic({own, value, beta}, b.empty({size, values}, wide()),
-                    {whole, whole, perRow, whole}, 2,
-                    [&](TensorBuilder &s, ValueRange args) {
-                      return s.mul(s.convert(args[2], wide()),
-                                   s.add(s.convert(args[1], wide()), args[0]));
-                    });
+  } else {
+    Values inputs{own, value, beta};
+    SmallVector<AffineMap> maps{whole, whole, perRow};
+    if (!parts.startFactors.empty()) {
+      inputs.push_back(parts.startFactors[1]);
+      maps.push_back(perRow);
+    }
+    maps.push_back(whole);
+    own = b.generic(
+        inputs, b.empty({size, values}, wide()), maps, 2,
+        [&](TensorBuilder &s, ValueRange args) {
+          Value found = args[0], wanted = s.convert(args[1], wide());
+          if (!parts.startFactors.empty())
+            found = s.mul(found, args[3]);
+          return s.mul(s.convert(args[2], wide()),
+                       parts.subtracts ? s.sub(wanted, found)
+                                       : s.add(wanted, found));
+        });
+  }
   // After the sum: what a row adds of its own may be much larger.
   Value others = multiplied(coupling, narrowed(own), zeros({size, values}));
-  return narrowed(sumOf(others, own));
+  return sumOf(others, own);
 }
 
 /// [C]: q . (u * k) of each row.
@@ -158,13 +172,31 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
     }
     return stored;
   };
+  // What is added, as outputs read it and as it is at the end of the chunk.
+  Values added, left;
+  for (Writer &writer : writers)
+    added.push_back(writer.values);
   if (op.getPredictor())
-    writers[0].values = predict(parts, readable());
+    added[0] = predict(parts, readable());
+  for (Value &what : added) {
+    left.push_back(narrowed(
+        parts.endFactors ? scaled(what, parts.endFactors, 0) : what));
+    what = narrowed(what);
+  }
   // O = scale (A v + queries S).
   Value read = zeros({size, values});
-  for (auto [scores, writer] : llvm::zip(parts.scores[0], writers))
-    read = multiplied(narrowed(scores), writer.values, read);
-  read = multiplied(parts.fromStart[0], readable(), read);
+  auto readState = [&] {
+    read = multiplied(parts.fromStart[0], readable(), read);
+  };
+  // Factors of rows are those of what they read.
+  if (!parts.startFactors.empty()) {
+    readState();
+    read = scaled(read, parts.startFactors[0], 0);
+  }
+  for (auto [scores, what] : llvm::zip(parts.scores[0], added))
+    read = multiplied(narrowed(scores), what, read);
+  if (parts.startFactors.empty())
+    readState();
   if (bonus)
     read = withBonus(read, parts.bonus ? parts.bonus : bonusWeights());
   double scale = op.getScale().convertToDouble();
@@ -180,8 +212,8 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
   Value next = before;
   if (parts.total)
     next = scaledState(state, parts.total);
-  for (auto [rows, writer] : llvm::zip(parts.toEnd, writers))
-    next = b.contract(rows, writer.values, next,
+  for (auto [rows, what] : llvm::zip(parts.toEnd, left))
+    next = b.contract(rows, what, next,
                       {map(3, {2, 0}), map(3, {2, 1}), map(3, {0, 1})}, 2);
   if (parts.after)
     next = scaledState(next, parts.after);

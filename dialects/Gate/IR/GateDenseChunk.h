@@ -101,6 +101,12 @@ private:
     mlir::Value before, after, total;
     /// [C], null where it is not known yet.
     mlir::Value bonus;
+    /// [C]: factors of what each reader has read, none for 1, and of what is
+    /// added, null for 1.
+    Values startFactors;
+    mlir::Value endFactors;
+    /// Predictors have the sign of keys.
+    bool subtracts = false;
   };
   /// Whether rows have factors: none, one for each, or one for each element.
   enum class RowDecay { none, perToken, perKey };
@@ -137,6 +143,7 @@ private:
   mlir::Value inverse(mlir::Value system, int64_t chunk);
   RowDecay rowDecay();
   mlir::Value square(mlir::Value rows);
+  mlir::Value line(mlir::Value row);
   Parts partsOf(mlir::ValueRange ahead);
   /// Rows times their factors; factors alone where rows are at hand later.
   mlir::Value withFactors(mlir::Value rows, mlir::Value factors) {
@@ -235,6 +242,15 @@ private:
                      {map(2, {0, 1}), map(2, {along}), map(2, {0, 1})}, 2,
                      [&](TensorBuilder &s, mlir::ValueRange args) {
                        return s.mul(s.convert(args[0], wide()), args[1]);
+                     });
+  }
+  /// [1] as [count].
+  mlir::Value copies(mlir::Value one, mlir::OpFoldResult count) {
+    mlir::AffineMap first =
+        mlir::AffineMap::get(1, 0, b.builder.getAffineConstantExpr(0));
+    return b.generic({one}, b.empty({count}, wide()), {first, map(1, {0})}, 1,
+                     [](TensorBuilder &, mlir::ValueRange args) {
+                       return args[0];
                      });
   }
   /// state[k, v] * factor[k], or times the one factor that there is.

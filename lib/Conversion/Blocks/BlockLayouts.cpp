@@ -276,6 +276,12 @@ bool BlockLayouts::isMadeOfPositions(Value value) {
   if (isa<vector::CreateMaskOp, vector::ConstantMaskOp, vector::StepOp>(op) ||
       matchPattern(op, m_Constant()))
     return true;
+  // A row takes little to be in another layout, and its copies nothing.
+  if (auto broadcast = dyn_cast<vector::BroadcastOp>(op))
+    if (auto source = dyn_cast<VectorType>(broadcast.getSourceType()))
+      if (source.getNumElements() * 8 <=
+          broadcast.getResultVectorType().getNumElements())
+        return true;
   // A row in shared memory is a load for each thread.
   if (isReadable(value) && cast<VectorType>(value.getType()).getRank() == 1)
     return true;

@@ -46,12 +46,18 @@ public:
   /// Whether a value is a tile in shared memory, or little work on such: made
   /// where it is used, in the layout that is asked for.
   static bool isReadable(mlir::Value value);
-  /// Whether a value is little work on positions, scalars and rows in shared
-  /// memory: making it anew costs less than taking it to another layout.
+  /// Whether a value is little work on positions, scalars and rows: making it
+  /// anew costs less than taking it to another layout.
   static bool isMadeOfPositions(mlir::Value value);
   /// Lanes along memory, for a value whose users do not care.
   LinearLayout ofMemory(llvm::ArrayRef<int64_t> shape) const {
-    return LinearLayout::blocked(shape, contiguous, warps);
+    // All lanes have some of a short row: neighbours in one thread save
+    // nothing where others wait for it.
+    int64_t elements = 1;
+    for (int64_t size : shape)
+      elements *= size;
+    int64_t few = std::max<int64_t>(elements / LinearLayout::lanes, 1);
+    return LinearLayout::blocked(shape, std::min(contiguous, few), warps);
   }
 
   /// The layout that a product comes out in.

@@ -52,9 +52,8 @@ static std::optional<unsigned> sourceDim(vector::ShapeCastOp op, unsigned dim) {
   return std::nullopt;
 }
 
-/// Of an op that moves elements, the source and its dim.
-static std::optional<std::pair<Value, unsigned>> movedFrom(Value value,
-                                                           unsigned dim) {
+std::optional<std::pair<Value, unsigned>> gate::movedFrom(Value value,
+                                                          unsigned dim) {
   Operation *op = value.getDefiningOp();
   if (auto broadcast = dyn_cast_or_null<vector::BroadcastOp>(op)) {
     if (std::optional<unsigned> own = sourceDim(broadcast, dim))

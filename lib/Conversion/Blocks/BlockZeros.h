@@ -26,6 +26,11 @@ struct Limit {
 /// The dim of a vector whose places it holds: 0, 1, 2 and so on along it.
 std::optional<unsigned> dimOfPlaces(mlir::Value vector);
 
+/// Of a broadcast, a transpose, or a cast that adds or drops dims of 1: its source,
+/// and the dim of that which `dim` is.
+std::optional<std::pair<mlir::Value, unsigned>> movedFrom(mlir::Value value,
+                                                          unsigned dim);
+
 /// The limits that a vector of i1 is true before, of which it is made; none for
 /// other vectors.
 llvm::SmallVector<Limit> limitsOf(mlir::Value mask);

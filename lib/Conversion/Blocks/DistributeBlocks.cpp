@@ -656,6 +656,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // The largest vector decides how many threads there are, the narrowest
     // type in memory how many neighbours fill 16 bytes.
     int64_t largest = 1, narrowest = 16, product = 0, reducedRows = 0;
+    int64_t words = 1;
     bool hasRing = false, isNarrow = true;
     kernel.walk([&](Operation *op) {
       if (auto reduction = dyn_cast<vector::MultiDimReductionOp>(op))
@@ -670,8 +671,12 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
       }
       hasRing |= isa<block::RingOp>(op);
       for (Value value : op->getResults())
-        if (auto type = dyn_cast<VectorType>(value.getType()))
+        if (auto type = dyn_cast<VectorType>(value.getType())) {
           largest = std::max(largest, type.getNumElements());
+          if (isa<FloatType>(type.getElementType()))
+            words = std::max(words, type.getNumElements() *
+                                        type.getElementTypeBitWidth() / 32);
+        }
       if (auto access = dyn_cast<VectorTransferOpInterface>(op))
         if (Type element = access.getVectorType().getElementType();
             element.isIntOrFloat())
@@ -711,6 +716,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // warps must know how many there are; other kernels want many blocks.
     if (product || hasRing) {
       bool isShared = warpgroups && isNarrow && !hasRing && warps <= 8 &&
+                      words <= 16 * warps * LinearLayout::lanes &&
                       2 * distributor.getSharedBytes() <= sharedBytes;
       kernel->setAttr("gate.blocks", b.getI64IntegerAttr(isShared ? 2 : 1));
     }

@@ -162,68 +162,78 @@ void Distributor::byOneLane(function_ref<void()> body) {
 }
 
 /// Element by element, a lane every so many; then one of them says so.
-LogicalResult Distributor::copyByLanes(block::CopyOp op) {
-  auto tile = cast<VectorType>(ring.getTiles()[op.getTile()]);
-  Type element = tile.getElementType();
-  int64_t dim = op.getDims().front(), count = tile.getNumElements();
-  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  Value start = arith::AddIOp::create(
-      b, loc, slotStart(op.getStep()),
-      arith::ConstantIndexOp::create(b, loc, tileOffsets[op.getTile()]));
-  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
-  Value size;
-  if (ShapedType::isDynamic(op.getSizes()[dim]))
-    size = op.getDynamicSizes()[llvm::count(op.getSizes().take_front(dim),
-                                            ShapedType::kDynamic)];
-  else
-    size = arith::ConstantIndexOp::create(b, loc, op.getSizes()[dim]);
-  for (int64_t done = 0; done < count; done += LinearLayout::lanes) {
-    Value own = arith::AddIOp::create(
-        b, loc, laneId(), arith::ConstantIndexOp::create(b, loc, done));
-    Values indices(op.getIndices());
-    indices[dim] = arith::AddIOp::create(b, loc, indices[dim], own);
-    Value isInside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                           indices[dim], size);
-    auto read = scf::IfOp::create(
-        b, loc, isInside,
-        [&](OpBuilder &inner, Location where) {
-          Value value =
-              memref::LoadOp::create(inner, where, op.getSource(), indices);
-          scf::YieldOp::create(inner, where, value);
-        },
-        [&](OpBuilder &inner, Location where) {
-          scf::YieldOp::create(inner, where, zero);
-        });
-    auto store = [&] {
-      Value place = arith::AddIOp::create(
-          b, loc, start,
-          arith::MulIOp::create(b, loc, own,
-                                arith::ConstantIndexOp::create(b, loc, bytes)));
-      LLVM::StoreOp::create(b, loc, read.getResult(0),
-                            sharedAddress(place, b.getI8Type()),
-                            static_cast<unsigned>(bytes));
-    };
-    if (done + LinearLayout::lanes <= count) {
-      store();
-      continue;
+void Distributor::copyByLanes(ArrayRef<block::CopyOp> copies) {
+  // All loads are on their way before the first store waits for one.
+  SmallVector<std::function<void()>> stores;
+  for (block::CopyOp op : copies) {
+    auto tile = cast<VectorType>(ring.getTiles()[op.getTile()]);
+    Type element = tile.getElementType();
+    int64_t dim = op.getDims().front(), count = tile.getNumElements();
+    int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+    Value start = arith::AddIOp::create(
+        b, loc, slotStart(op.getStep()),
+        arith::ConstantIndexOp::create(b, loc, tileOffsets[op.getTile()]));
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
+    Value size;
+    if (ShapedType::isDynamic(op.getSizes()[dim]))
+      size = op.getDynamicSizes()[llvm::count(op.getSizes().take_front(dim),
+                                              ShapedType::kDynamic)];
+    else
+      size = arith::ConstantIndexOp::create(b, loc, op.getSizes()[dim]);
+    for (int64_t done = 0; done < count; done += LinearLayout::lanes) {
+      Value own = arith::AddIOp::create(
+          b, loc, laneId(), arith::ConstantIndexOp::create(b, loc, done));
+      Values indices(op.getIndices());
+      indices[dim] = arith::AddIOp::create(b, loc, indices[dim], own);
+      Value isInside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                             indices[dim], size);
+      auto read = scf::IfOp::create(
+          b, loc, isInside,
+          [&](OpBuilder &inner, Location where) {
+            Value value =
+                memref::LoadOp::create(inner, where, op.getSource(), indices);
+            scf::YieldOp::create(inner, where, value);
+          },
+          [&](OpBuilder &inner, Location where) {
+            scf::YieldOp::create(inner, where, zero);
+          });
+      Value value = read.getResult(0);
+      auto store = [this, start, own, bytes, value] {
+        Value place = arith::AddIOp::create(
+            b, loc, start,
+            arith::MulIOp::create(
+                b, loc, own, arith::ConstantIndexOp::create(b, loc, bytes)));
+        LLVM::StoreOp::create(b, loc, value, sharedAddress(place, b.getI8Type()),
+                              static_cast<unsigned>(bytes));
+      };
+      if (done + LinearLayout::lanes <= count) {
+        stores.push_back(store);
+        continue;
+      }
+      stores.push_back([this, own, count, store] {
+        Value isOwn =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, own,
+                                  arith::ConstantIndexOp::create(b, loc, count));
+        auto choice =
+            scf::IfOp::create(b, loc, isOwn, /*withElseRegion=*/false);
+        b.setInsertionPoint(choice.thenYield());
+        store();
+        b.setInsertionPointAfter(choice);
+      });
     }
-    Value isOwn =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, own,
-                              arith::ConstantIndexOp::create(b, loc, count));
-    auto choice = scf::IfOp::create(b, loc, isOwn, /*withElseRegion=*/false);
-    b.setInsertionPoint(choice.thenYield());
-    store();
-    b.setInsertionPointAfter(choice);
   }
+  for (const std::function<void()> &store : stores)
+    store();
   NVVM::SyncWarpOp::create(b, loc,
                            arith::ConstantIntOp::create(b, loc, -1, 32));
   byOneLane([&] {
-    NVVM::MBarrierArriveOp::create(
-        b, loc, b.getI64Type(), fullBarrier(op.getStep()), Value(),
-        NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA));
+    for (block::CopyOp op : copies)
+      NVVM::MBarrierArriveOp::create(
+          b, loc, b.getI64Type(), fullBarrier(op.getStep()), Value(),
+          NVVM::MemScopeKindAttr::get(b.getContext(), NVVM::MemScopeKind::CTA));
   });
-  op.erase();
-  return success();
+  for (block::CopyOp op : copies)
+    op.erase();
 }
 
 /// The number of the kernel's parameter that a value is, as
@@ -308,8 +318,17 @@ int64_t Distributor::addTensorMap(block::CopyOp op, int64_t span) {
 }
 
 LogicalResult Distributor::copy(block::CopyOp op) {
-  if (op.getByLanes())
-    return copyByLanes(op);
+  if (op.getByLanes()) {
+    // Together with the last one of the slot.
+    laneCopies.push_back(op);
+    for (Operation *next = op->getNextNode(); next; next = next->getNextNode())
+      if (auto other = dyn_cast<block::CopyOp>(next);
+          other && other.getByLanes() && other.getStep() == op.getStep())
+        return success();
+    copyByLanes(laneCopies);
+    laneCopies.clear();
+    return success();
+  }
   auto tile = cast<VectorType>(ring.getTiles()[op.getTile()]);
   TileShape shape = sharedShape(tile);
   for (Value size : op.getDynamicSizes())

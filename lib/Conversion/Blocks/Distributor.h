@@ -230,7 +230,9 @@ private:
   mlir::LogicalResult specialize(block::SpecializeOp op);
   mlir::LogicalResult acquire(block::AcquireOp op);
   mlir::LogicalResult copy(block::CopyOp op);
-  mlir::LogicalResult copyByLanes(block::CopyOp op);
+  void copyByLanes(llvm::ArrayRef<block::CopyOp> copies);
+  /// Copies of a slot that wait for the last such copy.
+  llvm::SmallVector<block::CopyOp> laneCopies;
   /// What `body` builds runs in one thread of the producer.
   void byOneLane(llvm::function_ref<void()> body);
   mlir::LogicalResult take(block::TakeOp op);

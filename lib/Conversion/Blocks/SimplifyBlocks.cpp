@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -153,6 +154,55 @@ struct DropProductMask : OpRewritePattern<vector::ContractionOp> {
   }
 };
 
+/// A mask on a factor, copied along other dims or not, of what is zero there.
+struct DropFactorMask : OpRewritePattern<arith::MulFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  /// The masked value that `factor` has copies of; `dim`: of it, then of that.
+  static arith::SelectOp maskedBehind(Value factor, unsigned &dim) {
+    while (auto source = movedFrom(factor, dim)) {
+      factor = source->first;
+      dim = source->second;
+    }
+    auto mask = factor.getDefiningOp<arith::SelectOp>();
+    return mask && isZero(mask.getFalseValue()) ? mask : arith::SelectOp();
+  }
+
+  /// `factor` as it is without the mask.
+  static Value unmasked(PatternRewriter &rewriter, Value factor) {
+    Operation *op = factor.getDefiningOp();
+    if (auto mask = dyn_cast<arith::SelectOp>(op))
+      return mask.getTrueValue();
+    IRMapping mapping;
+    mapping.map(op->getOperand(0), unmasked(rewriter, op->getOperand(0)));
+    return rewriter.clone(*op, mapping)->getResult(0);
+  }
+
+  LogicalResult matchAndRewrite(arith::MulFOp op,
+                                PatternRewriter &rewriter) const override {
+    auto type = dyn_cast<VectorType>(op.getType());
+    for (unsigned side : {0, 1})
+      for (unsigned dim = 0; type && dim < type.getRank(); ++dim) {
+        Value factor = op->getOperand(side);
+        unsigned own = dim;
+        arith::SelectOp mask = maskedBehind(factor, own);
+        if (!mask)
+          continue;
+        std::optional<Limit> limit = limitOf(mask.getCondition());
+        if (!limit || limit->dim != own)
+          continue;
+        BlockZeros zeros(limit->end);
+        if (!zeros.isZeroFrom(op->getOperand(1 - side), dim) ||
+            !zeros.isFinite(mask.getTrueValue()))
+          continue;
+        Value plain = unmasked(rewriter, factor);
+        rewriter.modifyOpInPlace(op, [&] { op->setOperand(side, plain); });
+        return success();
+      }
+    return rewriter.notifyMatchFailure(op, "no mask that changes nothing");
+  }
+};
+
 /// Whether a relative error of a few units of f32 is below the rounding of all
 /// that a value ends in: it is multiplied, divided, added to a positive number
 /// that keeps its sign, and rounded to 16 bits.
@@ -232,7 +282,7 @@ struct SimplifyBlocks : gate::impl::SimplifyBlocksBase<SimplifyBlocks> {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropMask, NarrowBound<arith::MaximumFOp>,
                  NarrowBound<arith::MinimumFOp>, DropDifference, DropProduct,
-                 DropProductMask, ApproximateExp, ApproximateDivision>(
+                 DropProductMask, DropFactorMask, ApproximateExp, ApproximateDivision>(
         &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -34,6 +34,12 @@ using namespace gate;
 
 /// A copy of fewer bytes a round is not worth warps of its own.
 static constexpr int64_t leastBytes = 8192;
+/// Elements in f32 of the largest tile of two blocks that share a multiprocessor:
+/// 16 a thread of two groups of warps.
+static constexpr int64_t mostShared = 4096;
+/// Bytes of the only round of a kernel of which two, and what products need, have
+/// room in a multiprocessor.
+static constexpr int64_t mostRoundBytes = 80 * 1024;
 /// Limits of a tensor map (PTX ISA, section 5.5): dims, elements of a box along
 /// one dim, and what strides are multiples of, in bytes.
 static constexpr int64_t mostDims = 5, mostBox = 256, strideUnit = 16;
@@ -75,6 +81,7 @@ public:
 
 private:
   std::optional<TileRead> describe(vector::TransferReadOp op);
+  bool makeRound();
   void choose();
   void split();
   void buildProducer(Value blocks, Value ring);
@@ -153,10 +160,19 @@ static OpFoldResult endOf(ArrayRef<OpFoldResult> offsets, OpFoldResult size,
       operands.push_back(value);
     return getAffineDimExpr(position, context);
   };
-  auto expressionOf = [&](OpFoldResult value) -> AffineExpr {
+  std::function<AffineExpr(OpFoldResult)> expressionOf =
+      [&](OpFoldResult value) -> AffineExpr {
     if (std::optional<int64_t> constant = getConstantIntValue(value))
       return getAffineConstantExpr(*constant, context);
-    return dimOf(cast<Value>(value));
+    auto apply = cast<Value>(value).getDefiningOp<affine::AffineApplyOp>();
+    if (!apply)
+      return dimOf(cast<Value>(value));
+    SmallVector<AffineExpr> dims, symbols;
+    for (auto [i, operand] : llvm::enumerate(apply.getOperands()))
+      (i < apply.getAffineMap().getNumDims() ? dims : symbols)
+          .push_back(expressionOf(operand));
+    return apply.getAffineMap().getResult(0).replaceDimsAndSymbols(dims,
+                                                                   symbols);
   };
   SmallVector<AffineExpr> sizes;
   Operation *op =
@@ -583,10 +599,53 @@ static bool multipliesWide(func::FuncOp kernel) {
       .wasInterrupted();
 }
 
+/// Whether a kernel computes on so much at once that two of its blocks do not
+/// share a multiprocessor's registers: one then waits for its own copies.
+static bool fillsRegisters(func::FuncOp kernel) {
+  return kernel
+      .walk([](Operation *op) {
+        for (Type result : op->getResultTypes())
+          if (auto type = dyn_cast<VectorType>(result);
+              type && type.getElementType().isF32() &&
+              type.getNumElements() > mostShared)
+            return WalkResult::interrupt();
+        return WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// A kernel without a loop has one round: its next tile's copies can run under it.
+/// Makes that a loop, if there are products to hide them under.
+bool Stager::makeRound() {
+  Block *body = &kernel.getBody().front();
+  bool multiplies = false, loops = false;
+  int64_t bytes = 0;
+  for (Operation &op : *body) {
+    loops |= isa<scf::ForOp>(op);
+    op.walk([&](vector::ContractionOp) { multiplies = true; });
+    if (auto read = dyn_cast<vector::TransferReadOp>(op))
+      bytes += bytesOf(read.getVectorType());
+  }
+  if (!multiplies || loops || bytes > mostRoundBytes || !fillsRegisters(kernel))
+    return false;
+  Location loc = kernel.getLoc();
+  Operation *last = body->getTerminator();
+  b.setInsertionPoint(last);
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0),
+        one = arith::ConstantIndexOp::create(b, loc, 1);
+  auto round = scf::ForOp::create(b, loc, zero, one, one);
+  Block *inside = round.getBody();
+  inside->getOperations().splice(inside->begin(), body->getOperations(),
+                                 body->begin(), Block::iterator(zero.getDefiningOp()));
+  return true;
+}
+
 void Stager::run() {
   if (multipliesWide(kernel))
     return;
   choose();
+  if (loops.empty() && makeRound())
+    choose();
   if (!loops.empty())
     split();
 }

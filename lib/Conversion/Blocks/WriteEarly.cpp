@@ -98,7 +98,16 @@ struct WriteEarly : gate::impl::WriteEarlyBase<WriteEarly> {
   void runOnOperation() override {
     if (!getOperation()->hasAttr("gate.kernel"))
       return;
-    Block &body = getOperation().getBody().front();
+    run(getOperation().getBody().front());
+    // A round that is the only one is straight code, too.
+    getOperation().walk([](scf::ForOp loop) {
+      std::optional<APInt> rounds = loop.getStaticTripCount();
+      if (rounds && rounds->isOne())
+        run(*loop.getBody());
+    });
+  }
+
+  static void run(Block &body) {
     SmallVector<vector::TransferWriteOp> writes(
         body.getOps<vector::TransferWriteOp>());
     llvm::for_each(writes, moveUp);
