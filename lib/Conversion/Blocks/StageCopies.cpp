@@ -37,9 +37,9 @@ static constexpr int64_t leastBytes = 8192;
 /// Elements in f32 of the largest tile of two blocks that share a multiprocessor:
 /// 16 a thread of two groups of warps.
 static constexpr int64_t mostShared = 4096;
-/// Bytes of the only round of a kernel of which two, and what products need, have
-/// room in a multiprocessor.
-static constexpr int64_t mostRoundBytes = 80 * 1024;
+/// Bytes of the only round of a kernel that have room in a multiprocessor beside
+/// what its products need.
+static constexpr int64_t mostRoundBytes = 132 * 1024;
 /// Limits of a tensor map (PTX ISA, section 5.5): dims, elements of a box along
 /// one dim, and what strides are multiples of, in bytes.
 static constexpr int64_t mostDims = 5, mostBox = 256, strideUnit = 16;
