@@ -182,7 +182,7 @@ void gate_rt_cuda_launch(GateLaunch *launch, int32_t kernel, int64_t gridX,
     return;
   }
   // What the caller passes, the number of blocks, tensor maps.
-  static constexpr int32_t kMostParameters = 256, kMostMaps = 8;
+  static constexpr int32_t kMostParameters = 256, kMostMaps = 16;
   void *all[kMostParameters];
   cuda::TensorMap maps[kMostMaps];
   int32_t blocks = static_cast<int32_t>(gridX);

@@ -110,9 +110,6 @@ def programs_of_kernels():
     for case in all_cases():
         if case.family in ("golden", "math") and case.kernel != "gla":
             continue
-        # Updates that predict have too few registers: docs/Targets/NVIDIA.md.
-        if case.more.get("predicts"):
-            continue
         key = (case.kernel, case.family in ("product", "scan") and case.type == "f32")
         if key not in chosen or rank(case) > rank(chosen[key]):
             chosen[key] = case
