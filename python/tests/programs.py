@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -96,6 +97,26 @@ def op(results: Iterable[Tensor], head: str, operands: Iterable[Tensor]) -> str:
     return (
         f"  {names} = {head}\n    : ({types}) -> ({', '.join(t.mlir for t in results)})"
     )
+
+
+def run_for(
+    seconds: float, command: Iterable[object], cwd: Path | None = None
+) -> subprocess.CompletedProcess:
+    """Runs a command and what it starts; after so long all of that ends.
+
+    Raises subprocess.TimeoutExpired then.
+    """
+    words = [str(word) for word in command]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(
+        words, text=True, errors="replace", cwd=cwd, start_new_session=True, **pipes
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
 def compiler() -> str:

@@ -6,6 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 
 import importlib.util
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,6 +43,16 @@ def test_seeds_cover_what_can_be_drawn():
         ("from_hidden", (False, True)),
     ):
         assert {scan[name] for scan in scans} == set(values)
+
+
+def test_what_a_stopped_command_has_started_ends_with_it(tmp_path):
+    """A compiler's assembler, for one."""
+    started = tmp_path / "started"
+    command = ["sh", "-c", f"sleep 60 & echo $! > {started}; wait"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        generator.run_for(0.5, command)
+    state = Path(f"/proc/{int(started.read_text())}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
 
 
 def test_the_same_seed_is_the_same_program():

@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT / "python"), str(ROOT / "python" / "tests")]
 import data  # noqa: E402
 import numpy as np  # noqa: E402
 from cases import Case, all_cases  # noqa: E402
-from programs import Program, compiler, run_reference  # noqa: E402
+from programs import Program, compiler, run_for, run_reference  # noqa: E402
 
 #: The CPU is one that most machines have: the folder runs on another one.
 TARGET = "cpu:x86-64-v3,cuda:sm_90a"
@@ -92,11 +92,11 @@ class Builder:
         command = " ".join(["gatec", "compile", inside, *flags])
         seconds = SECONDS * len(units)
         try:
-            result = subprocess.run(
+            result = run_for(
+                seconds,
                 [os.path.abspath(compiler()), "compile", inside, *flags],
-                capture_output=True, text=True, errors="replace", cwd=self.folder,
-                timeout=seconds,
-            )  # fmt: skip
+                cwd=self.folder,
+            )
         except subprocess.TimeoutExpired:
             return Refusal(name, f"takes more than {SECONDS} s", command, True)
         if result.returncode:

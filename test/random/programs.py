@@ -22,10 +22,12 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +35,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "python"), str(ROOT / "python" / "tests")]
 
-from programs import Program, Tensor, compiler, op  # noqa: E402
+from attention import Attention  # noqa: E402
+from programs import Program, Tensor, compiler, op, run_for  # noqa: E402
 from scans import FORMS, HEADS, Scan  # noqa: E402
 
 TYPES = ("f32", "f32", "bf16", "f16", "f64")
@@ -41,6 +44,7 @@ DECAYS = ("none", "constant", "scalar", "vector")
 CONSTANTS = ("open", "closed", "mixed", "weak", "ordinary", "strong")
 NORMS = ("rms", "layer", "l2")
 ACTIVATIONS = ("identity", "sigmoid", "silu", "tanh", "gelu", "relu")
+KINDS = ("norm", "glu", "conv", "apply", "blend", "add", "scan", "scan", "attention")
 #: Tokens around the edges of chunks of 16, 32 and 64, none, and one.
 TOKENS = (0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 96, 127, 128, 129, 200)
 BATCHES = (0, 1, 1, 2, 3)
@@ -49,7 +53,7 @@ SECONDS = 120
 #: Errors of a few elements differ by luck: what fails is this many times the
 #: plain loops' own, and more than a few units of the type.
 TIMES = 16
-UNITS = {"f64": 2.0**-44, "f32": 2.0**-16, "bf16": 2.0**-5, "f16": 2.0**-8}
+UNITS = {"f64": 2.0**-32, "f32": 2.0**-16, "bf16": 2.0**-5, "f16": 2.0**-8}
 
 
 @dataclass(frozen=True)
@@ -110,15 +114,30 @@ def draw_scan(r: random.Random, width: int) -> dict[str, object]:
     }
 
 
+def draw_attention(r: random.Random, width: int) -> dict[str, object]:
+    query = r.choice((1, 2, 4))
+    is_hidden = width % query == 0
+    is_gated = r.random() < 0.3
+    return {
+        "K": width // query if is_hidden else r.randint(1, 20),
+        "V": r.choice((1, 3, 8, 16, 17, width // query or 1)),
+        "heads": (query, r.choice([h for h in (1, 2, 4) if query % h == 0])),
+        # A gate is summed from a key up to the query's position.
+        "causal": is_gated or r.random() < 0.5,
+        "window": r.choice((0, 0, 1, 5, 64)),
+        "log_gate": is_gated,
+        "sinks": r.random() < 0.3,
+        "from_hidden": is_hidden,
+    }
+
+
 def draw(seed: int) -> Model:
     r = random.Random(seed)
     type = r.choice(TYPES)
     width = r.choice((1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100))
     steps: list[Step] = []
     for place in range(r.randint(1, 5)):
-        kind = r.choice(
-            ("norm", "glu", "conv", "apply", "blend", "add", "scan", "scan")
-        )
+        kind = r.choice(KINDS)
         options: dict[str, object] = {}
         count = {"glu": 2, "add": 2, "blend": 3}.get(kind, 1)
         sources = tuple(r.randint(-1, place - 1) for _ in range(count))
@@ -130,44 +149,53 @@ def draw(seed: int) -> Model:
             options |= {"taps": r.randint(1, 5), "bias": r.random() < 0.5}
         if kind == "scan":
             options = draw_scan(r, width)
+        if kind == "attention":
+            options = draw_attention(r, width)
         steps.append(Step(kind, sources, tuple(options.items())))
     return Model(seed, type, width, tuple(steps), r.choice(BATCHES), r.choice(TOKENS))
 
 
-def write_scan(text: Text, model: Model, place: int, step: Step, x: Tensor) -> Tensor:
-    """Its own inputs, but for queries where they are heads of a hidden value.
+def renamed(body: str, names: Iterable[str], place: int) -> str:
+    """The values of a program of one op, named after its step."""
+    for name in sorted(names, key=len, reverse=True):
+        body = re.sub(rf"%{name}\b", f"%{name}_{place}", body)
+    return body
 
-    Heads of the output beside one another are the next hidden value where they
-    have the width of the model.
+
+def write_mixer(text: Text, model: Model, place: int, step: Step, x: Tensor) -> Tensor:
+    """A scan or an attention over the tokens.
+
+    Its own inputs, but for queries where they are heads of a hidden value. Heads
+    of the output beside one another are the next hidden value where they have the
+    width of the model.
     """
     options = {k: v for k, v in step.options if k != "from_hidden"}
-    scan = Scan(type=model.type, **options)
-    if scan.decay == "scalar" and "columns" in scan.form:
-        scan = replace(scan, form=scan.form.replace("columns_", "") or "add")
-    program = scan.program
-    body = program.body
-    names = {t.name for t in program.inputs} | {t.name for t in program.outputs}
-    for name in sorted(names, key=len, reverse=True):
-        body = body.replace(f"%{name} ", f"%{name}_{place} ")
-        for end in (",", ")", "\n", ":", "="):
-            body = body.replace(f"%{name}{end}", f"%{name}_{place}{end}")
+    if step.kind == "scan":
+        mixer = Scan(type=model.type, **options)
+        if mixer.decay == "scalar" and "columns" in mixer.form:
+            mixer = replace(mixer, form=mixer.form.replace("columns_", "") or "add")
+    else:
+        mixer = Attention(type=model.type, **options)
+    program = mixer.program
+    names = [t.name for t in (*program.inputs, *program.outputs)]
     for tensor in program.inputs:
-        own = replace(tensor, name=f"{tensor.name}_{place}")
+        # Keys are those of the same tokens.
+        shape = tuple("T" if size == "S" else size for size in tensor.shape)
+        own = Tensor(f"{tensor.name}_{place}", shape, tensor.type)
         if tensor.name == "q" and step["from_hidden"]:
-            heads = tensor.shape[2]
             text.lines.append(
                 f"  %q_{place} = tensor.expand_shape %{x.name} [[0], [1], [2, 3]] "
-                f"output_shape [%batch, %tokens, {heads}, {scan.K}] : "
+                f"output_shape [%batch, %tokens, {shape[2]}, {mixer.K}] : "
                 f"{x.mlir} into {own.mlir}"
             )
             continue
         text.input(own)
-    text.lines.append(body)
-    o = replace(program.outputs[0], name=f"o_{place}")
-    text.outputs.append(o)
-    text.outputs.append(replace(program.outputs[1], name=f"last_{place}"))
+    text.lines.append(renamed(program.body, names, place))
+    for tensor in program.outputs:
+        text.outputs.append(replace(tensor, name=f"{tensor.name}_{place}"))
+    o = text.outputs[-len(program.outputs)]
     # Back to the width, where the heads' values have it.
-    joined = scan.H * scan.V
+    joined = o.shape[2] * o.shape[3]
     if joined != model.width:
         return x
     y = Tensor(f"h_{place}", ("B", "T", model.width), model.type)
@@ -186,8 +214,8 @@ def write_step(text: Text, model: Model, place: int, hidden: list[Tensor]) -> Te
     def row(name: str) -> Tensor:
         return text.input(Tensor(f"{name}_{place}", (model.width,), model.type))
 
-    if step.kind == "scan":
-        return write_scan(text, model, place, step, x)
+    if step.kind in ("scan", "attention"):
+        return write_mixer(text, model, place, step, x)
     if step.kind == "norm":
         operands = [x, *([row("w")] if step["weight"] else [])]
         head = f"gate.norm %{x.name}"
@@ -250,9 +278,7 @@ def verify(model: Model, folder: Path) -> str | None:
     command = [compiler(), "verify", str(source), "--json", f"--seed={model.seed}"]
     command += ["--set", f"T={model.tokens}", "--set", f"B={model.batch}"]
     try:
-        result = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS
-        )
+        result = run_for(SECONDS, command)
     except subprocess.TimeoutExpired:
         return f"takes more than {SECONDS} s"
     errors = [line for line in result.stderr.splitlines() if "error:" in line]
