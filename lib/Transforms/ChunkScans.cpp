@@ -249,18 +249,17 @@ void ScanChunker::makeStateFree(TensorBuilder &b) {
       [&](TensorBuilder &s, ValueRange indices, ValueRange shared,
           SmallVectorImpl<Place> &places) {
         Values own(indices.drop_back());
-        Value position =
-            asValue(s, affine::makeComposedFoldedAffineApply(
-                           s.builder, s.loc, d0 * chunk,
-                           {OpFoldResult(indices.back())}));
+        Value position = asValue(s, affine::makeComposedFoldedAffineApply(
+                                        s.builder, s.loc, d0 * chunk,
+                                        {OpFoldResult(indices.back())}));
         OpFoldResult size = chunkSize(s, position);
         OpFoldResult offset = firstRowOf(s, position, size);
         Values rooms =
             stateFreeTiles(s, own, position, offset, size, &places, shared);
         Values parallel = own;
-        parallel.back() = asValue(s, affine::makeComposedFoldedAffineApply(
-                                         s.builder, s.loc, d0 * share,
-                                         {OpFoldResult(own.back())}));
+        parallel.back() = asValue(
+            s, affine::makeComposedFoldedAffineApply(
+                   s.builder, s.loc, d0 * share, {OpFoldResult(own.back())}));
         Values tiles = op.buildStateFreeTiles(s.builder, s.loc, parallel,
                                               offset, size, chunk);
         // A shorter chunk may have fewer columns, too: others are zero.
@@ -293,12 +292,11 @@ Values ScanChunker::buildDense(TensorBuilder &b, ValueRange parallel,
          Values ready;
          if (!stateFree.empty()) {
            Values own(parallel);
-           own.back() = asValue(
-               s, affine::makeComposedFoldedAffineApply(
-                      s.builder, s.loc,
-                      s.builder.getAffineDimExpr(0).floorDiv(
-                          op.getStateFreeShare()),
-                      {OpFoldResult(own.back())}));
+           own.back() = asValue(s, affine::makeComposedFoldedAffineApply(
+                                       s.builder, s.loc,
+                                       s.builder.getAffineDimExpr(0).floorDiv(
+                                           op.getStateFreeShare()),
+                                       {OpFoldResult(own.back())}));
            ready = stateFreeTiles(s, own, position, offset, size, nullptr,
                                   stateFree);
          }

@@ -48,3 +48,31 @@ func.func @few_rows(%a: memref<16x16xbf16>, %b: memref<8x16xbf16>, %c: memref<16
   vector.transfer_write %p, %c[%c0, %c0] {in_bounds = [true, true]} : vector<16x8xf32>, memref<16x8xf32>
   return
 }
+
+// Copies of a row are made in the layout of what they meet, here of sums: only the
+// row meets in shared memory, and the result on its way to memory.
+// CHECK-LABEL: func.func @row(
+// CHECK:         wgmma.wait_group
+// CHECK-COUNT-8: llvm.store {{.*}} : vector<2xf32>, !llvm.ptr<3>
+// CHECK-NOT:     llvm.store {{.*}} : vector<2xf32>, !llvm.ptr<3>
+// CHECK-NOT:     llvm.store {{.*}} : vector<4xf32>, !llvm.ptr<3>
+// CHECK:         return
+func.func @row(%a: memref<64x16xbf16>, %g: memref<64xf32>, %c: memref<64x64xf32>, %d: memref<64xf32>) attributes {gate.kernel} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : bf16
+  %wide = arith.constant 0.0 : f32
+  %none = arith.constant dense<0.0> : vector<64x64xf32>
+  %nones = arith.constant dense<0.0> : vector<64xf32>
+  %x = vector.transfer_read %a[%c0, %c0], %zero {in_bounds = [true, true]} : memref<64x16xbf16>, vector<64x16xbf16>
+  %y = vector.transfer_read %g[%c0], %wide {in_bounds = [true]} : memref<64xf32>, vector<64xf32>
+  %p = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %x, %x, %none
+      : vector<64x16xbf16>, vector<64x16xbf16> into vector<64x64xf32>
+  %rows = vector.broadcast %y : vector<64xf32> to vector<64x64xf32>
+  %less = arith.negf %rows : vector<64x64xf32>
+  %sums = vector.multi_reduction <add>, %less, %nones [1] : vector<64x64xf32> to vector<64xf32>
+  vector.transfer_write %sums, %d[%c0] {in_bounds = [true]} : vector<64xf32>, memref<64xf32>
+  %s = arith.addf %p, %less : vector<64x64xf32>
+  vector.transfer_write %s, %c[%c0, %c0] {in_bounds = [true, true]} : vector<64x64xf32>, memref<64x64xf32>
+  return
+}

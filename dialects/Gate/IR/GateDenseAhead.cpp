@@ -79,8 +79,9 @@ DenseChunkBuilder::RowDecay DenseChunkBuilder::rowDecay() {
   return op.getDecayConstants() ? RowDecay::perToken : RowDecay::none;
 }
 
-/// In this order: the coupling, the scores that outputs and predictions are made
-/// of, rows or factors of them, the decay over the chunk, weights of the bonus.
+/// In this order: the coupling, the scores that outputs and predictions are
+/// made of, rows or factors of them, the decay over the chunk, weights of the
+/// bonus.
 Values DenseChunkBuilder::buildAhead(ValueRange parallel, OpFoldResult offset,
                                      int64_t chunk) {
   isAhead = true;
@@ -96,9 +97,10 @@ Values DenseChunkBuilder::buildAhead(ValueRange parallel, OpFoldResult offset,
           return kept;
         llvm::append_range(kept, parts.fromStart);
         // Factors are the same for all that is added.
-        llvm::append_range(kept, s.rowDecay() == RowDecay::perKey
-                                     ? ArrayRef<Value>(parts.toEnd)
-                                     : ArrayRef<Value>(parts.toEnd).take_front());
+        llvm::append_range(kept,
+                           s.rowDecay() == RowDecay::perKey
+                               ? ArrayRef<Value>(parts.toEnd)
+                               : ArrayRef<Value>(parts.toEnd).take_front());
         // One for each key: a row of 16 bytes or more is copied ahead of use.
         kept.push_back(s.rowDecay() == RowDecay::perKey
                            ? parts.total
@@ -160,13 +162,14 @@ Value DenseChunkBuilder::square(Value rows) {
 /// Of a row for a whole chunk, what belongs to the chunk's tokens.
 Value DenseChunkBuilder::line(Value row) {
   Value count = getValueOrCreateConstantIndexOp(b.builder, b.loc, size);
-  Value inside = b.elementwise(
-      {row}, b.empty(b.sizes(row), wide()),
-      [&](TensorBuilder &s, ValueRange args) {
-        Value isInside = arith::CmpIOp::create(
-            s.builder, s.loc, arith::CmpIPredicate::ult, this->row(s, 0), count);
-        return choose(s, isInside, args[0], s.number(wide(), 0));
-      });
+  Value inside =
+      b.elementwise({row}, b.empty(b.sizes(row), wide()),
+                    [&](TensorBuilder &s, ValueRange args) {
+                      Value isInside = arith::CmpIOp::create(
+                          s.builder, s.loc, arith::CmpIPredicate::ult,
+                          this->row(s, 0), count);
+                      return choose(s, isInside, args[0], s.number(wide(), 0));
+                    });
   return b.slice(inside, {b.builder.getIndexAttr(0)}, {size});
 }
 
@@ -218,7 +221,8 @@ SmallVector<RankedTensorType> LinearScanOp::getStateFreeTypes(int64_t chunk) {
   if (!getPredictor())
     return {};
   Value decay = getDecay();
-  bool isPerKey = decay && cast<RankedTensorType>(decay.getType()).getRank() == 4;
+  bool isPerKey =
+      decay && cast<RankedTensorType>(decay.getType()).getRank() == 4;
   return aheadTypes(*this, chunk, isPerKey,
                     decay || getDecayConstants().has_value());
 }
@@ -240,9 +244,10 @@ int64_t LinearScanOp::getStateFreeShare() {
   llvm::append_range(operands, getTransition());
   for (Value operand : operands)
     if (operand)
-      most = std::max(
-          most, cast<RankedTensorType>(operand.getType()).getDimSize(2));
+      most = std::max(most,
+                      cast<RankedTensorType>(operand.getType()).getDimSize(2));
   if (Value shared = getBonus())
-    most = std::max(most, cast<RankedTensorType>(shared.getType()).getDimSize(0));
+    most =
+        std::max(most, cast<RankedTensorType>(shared.getType()).getDimSize(0));
   return heads % most == 0 ? heads / most : 1;
 }

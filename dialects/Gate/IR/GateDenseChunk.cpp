@@ -124,16 +124,16 @@ Value DenseChunkBuilder::predict(const Parts &parts, Value state) {
       maps.push_back(perRow);
     }
     maps.push_back(whole);
-    own = b.generic(
-        inputs, b.empty({size, values}, wide()), maps, 2,
-        [&](TensorBuilder &s, ValueRange args) {
-          Value found = args[0], wanted = s.convert(args[1], wide());
-          if (!parts.startFactors.empty())
-            found = s.mul(found, args[3]);
-          return s.mul(s.convert(args[2], wide()),
-                       parts.subtracts ? s.sub(wanted, found)
-                                       : s.add(wanted, found));
-        });
+    own = b.generic(inputs, b.empty({size, values}, wide()), maps, 2,
+                    [&](TensorBuilder &s, ValueRange args) {
+                      Value found = args[0],
+                            wanted = s.convert(args[1], wide());
+                      if (!parts.startFactors.empty())
+                        found = s.mul(found, args[3]);
+                      return s.mul(s.convert(args[2], wide()),
+                                   parts.subtracts ? s.sub(wanted, found)
+                                                   : s.add(wanted, found));
+                    });
   }
   // After the sum: what a row adds of its own may be much larger.
   Value others = multiplied(coupling, narrowed(own), zeros({size, values}));
@@ -179,8 +179,8 @@ Values DenseChunkBuilder::finish(const Parts &parts, Value state) {
   if (op.getPredictor())
     added[0] = predict(parts, readable());
   for (Value &what : added) {
-    left.push_back(narrowed(
-        parts.endFactors ? scaled(what, parts.endFactors, 0) : what));
+    left.push_back(
+        narrowed(parts.endFactors ? scaled(what, parts.endFactors, 0) : what));
     what = narrowed(what);
   }
   // O = scale (A v + queries S).

@@ -151,14 +151,14 @@ private:
   }
   /// log[i] + more[0]
   mlir::Value sumWithAll(mlir::Value log, mlir::Value more) {
-    return b.generic({log, more}, b.empty({size}, wide()),
-                     {map(1, {0}),
-                      mlir::AffineMap::get(1, 0,
-                                           b.builder.getAffineConstantExpr(0)),
-                      map(1, {0})},
-                     1, [](TensorBuilder &s, mlir::ValueRange args) {
-                       return s.add(args[0], args[1]);
-                     });
+    return b.generic(
+        {log, more}, b.empty({size}, wide()),
+        {map(1, {0}),
+         mlir::AffineMap::get(1, 0, b.builder.getAffineConstantExpr(0)),
+         map(1, {0})},
+        1, [](TensorBuilder &s, mlir::ValueRange args) {
+          return s.add(args[0], args[1]);
+        });
   }
   mlir::Value sumsFromMiddle(mlir::Value gates, bool isUndecayed);
 
@@ -183,8 +183,8 @@ private:
   /// Whether factors of operands are rounded to fewer bits than an approximate
   /// exponential has.
   bool isRounded() const { return operand.getIntOrFloatBitWidth() < 32; }
-  /// How exact factors are: of sums of log-decays that are not positive, or that
-  /// were checked, so that no factor is infinite.
+  /// How exact factors are: of sums of log-decays that are not positive, or
+  /// that were checked, so that no factor is infinite.
   using Flags = mlir::arith::FastMathFlags;
   Flags factorFlags() const {
     return isRounded() ? Flags::ninf | Flags::afn : Flags::ninf;
@@ -248,10 +248,9 @@ private:
   mlir::Value copies(mlir::Value one, mlir::OpFoldResult count) {
     mlir::AffineMap first =
         mlir::AffineMap::get(1, 0, b.builder.getAffineConstantExpr(0));
-    return b.generic({one}, b.empty({count}, wide()), {first, map(1, {0})}, 1,
-                     [](TensorBuilder &, mlir::ValueRange args) {
-                       return args[0];
-                     });
+    return b.generic(
+        {one}, b.empty({count}, wide()), {first, map(1, {0})}, 1,
+        [](TensorBuilder &, mlir::ValueRange args) { return args[0]; });
   }
   /// state[k, v] * factor[k], or times the one factor that there is.
   mlir::Value scaledState(mlir::Value state, mlir::Value factor) {

@@ -275,17 +275,17 @@ DenseChunkBuilder::checkedScalar(Value gates, Value first, Value last) {
     });
     // Over the whole chunk where the factors are used by themselves.
     if (isAhead)
-      own = exponential(
-          sumWithAll(reader.isUndecayed ? before : through, first),
-          factorFlags());
+      own =
+          exponential(sumWithAll(reader.isUndecayed ? before : through, first),
+                      factorFlags());
     parts.fromStart.push_back(withFactors(reader.rows, own));
   }
   if (isAhead) {
-    Value after = b.elementwise({through}, b.empty({size}, wide()),
-                                [&](TensorBuilder &s, ValueRange args) {
-                                  return Value(arith::NegFOp::create(
-                                      s.builder, s.loc, args[0]));
-                                });
+    Value after = b.elementwise(
+        {through}, b.empty({size}, wide()),
+        [&](TensorBuilder &s, ValueRange args) {
+          return Value(arith::NegFOp::create(s.builder, s.loc, args[0]));
+        });
     columns = exponential(sumWithAll(after, last), factorFlags());
   }
   for (Writer &writer : writers)
@@ -484,8 +484,8 @@ DenseChunkBuilder::checkedVector(Value gates, Value first, Value last) {
           Value log = args[1];
           if (negates)
             log = arith::NegFOp::create(e.builder, e.loc, log);
-          Value factor = e.mul(e.convert(args[0], wide()),
-                               e.exp(log, factorFlags()));
+          Value factor =
+              e.mul(e.convert(args[0], wide()), e.exp(log, factorFlags()));
           return e.convert(more ? e.mul(factor, args[2]) : factor, operand);
         });
   };

@@ -71,8 +71,8 @@ public:
   mlir::Value mul(mlir::Value a, mlir::Value b);
   mlir::Value div(mlir::Value a, mlir::Value b);
   /// With `afn` few units of f32 are enough, however large `a` is.
-  mlir::Value exp(
-      mlir::Value a,
+  mlir::Value
+  exp(mlir::Value a,
       mlir::arith::FastMathFlags flags = mlir::arith::FastMathFlags::none);
 
   /// `value` as a tensor of type `type` of the same rank.

@@ -45,7 +45,8 @@ static std::optional<unsigned> sourceDim(vector::ShapeCastOp op, unsigned dim) {
                        to, [&](int64_t size) { return !isUnit(size); })))
     return std::nullopt;
   auto before = to.take_front(dim);
-  int64_t place = llvm::count_if(before, [](int64_t size) { return size != 1; });
+  int64_t place =
+      llvm::count_if(before, [](int64_t size) { return size != 1; });
   for (auto [own, size] : llvm::enumerate(from))
     if (size != 1 && place-- == 0)
       return own;
@@ -230,8 +231,9 @@ bool BlockZeros::computeFinite(Value value) {
     return true;
   DenseFPElementsAttr constant;
   if (matchPattern(op, m_Constant(&constant)))
-    return llvm::all_of(constant.getValues<APFloat>(),
-                        [](const APFloat &number) { return number.isFinite(); });
+    return llvm::all_of(
+        constant.getValues<APFloat>(),
+        [](const APFloat &number) { return number.isFinite(); });
   if (isa<FloatType>(value.getType()))
     return matchPattern(op, m_Constant());
   if (isa<vector::TransferReadOp>(op))

@@ -26,8 +26,8 @@ struct Limit {
 /// The dim of a vector whose places it holds: 0, 1, 2 and so on along it.
 std::optional<unsigned> dimOfPlaces(mlir::Value vector);
 
-/// Of a broadcast, a transpose, or a cast that adds or drops dims of 1: its source,
-/// and the dim of that which `dim` is.
+/// Of a broadcast, a transpose, or a cast that adds or drops dims of 1: its
+/// source, and the dim of that which `dim` is.
 std::optional<std::pair<mlir::Value, unsigned>> movedFrom(mlir::Value value,
                                                           unsigned dim);
 
@@ -45,8 +45,8 @@ bool isZero(mlir::Value value);
 /// from tiles that are shorter than their vectors and were padded with zeros.
 ///
 /// Zero times a finite number is zero. Numbers that come from memory count as
-/// finite, and so do sums and products of them: where data are infinite or not a
-/// number, or overflow, a product over a tile holds NaN in more rows anyway.
+/// finite, and so do sums and products of them: where data are infinite or not
+/// a number, or overflow, a product over a tile holds NaN in more rows anyway.
 /// What ops make infinite of finite data does not: exponentials count as finite
 /// where they are marked so (`ninf`), quotients and logarithms never.
 class BlockZeros {

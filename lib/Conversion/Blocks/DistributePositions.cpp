@@ -52,12 +52,12 @@ Distributor::placesOf(Value vector, const LinearLayout &layout) {
                           right = placesOf(op->getOperand(1), layout);
     if (!left || !right)
       return std::nullopt;
-    places.thread = left->thread && right->thread
-                        ? arith::XOrIOp::create(b, loc, left->thread,
-                                                right->thread)
-                              .getResult()
-                    : left->thread ? left->thread
-                                   : right->thread;
+    places.thread =
+        left->thread && right->thread
+            ? arith::XOrIOp::create(b, loc, left->thread, right->thread)
+                  .getResult()
+        : left->thread ? left->thread
+                       : right->thread;
     for (auto [l, r] : llvm::zip(left->own, right->own))
       places.own.push_back(l ^ r);
     places.isSum = false;
@@ -93,10 +93,10 @@ Value Distributor::comparePlaces(arith::CmpIOp op, const LinearLayout &layout) {
   if (isEquality) {
     // XORs: those of the threads with those of the registers.
     if (right->thread)
-      thread = thread
-                   ? arith::XOrIOp::create(b, loc, thread, right->thread)
-                         .getResult()
-                   : right->thread;
+      thread =
+          thread
+              ? arith::XOrIOp::create(b, loc, thread, right->thread).getResult()
+              : right->thread;
   } else {
     // Sums: the difference of the threads with that of the registers. Places
     // are not negative; a difference may be.

@@ -203,7 +203,8 @@ void Distributor::copyByLanes(ArrayRef<block::CopyOp> copies) {
             b, loc, start,
             arith::MulIOp::create(
                 b, loc, own, arith::ConstantIndexOp::create(b, loc, bytes)));
-        LLVM::StoreOp::create(b, loc, value, sharedAddress(place, b.getI8Type()),
+        LLVM::StoreOp::create(b, loc, value,
+                              sharedAddress(place, b.getI8Type()),
                               static_cast<unsigned>(bytes));
       };
       if (done + LinearLayout::lanes <= count) {
@@ -211,9 +212,9 @@ void Distributor::copyByLanes(ArrayRef<block::CopyOp> copies) {
         continue;
       }
       stores.push_back([this, own, count, store] {
-        Value isOwn =
-            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, own,
-                                  arith::ConstantIndexOp::create(b, loc, count));
+        Value isOwn = arith::CmpIOp::create(
+            b, loc, arith::CmpIPredicate::ult, own,
+            arith::ConstantIndexOp::create(b, loc, count));
         auto choice =
             scf::IfOp::create(b, loc, isOwn, /*withElseRegion=*/false);
         b.setInsertionPoint(choice.thenYield());

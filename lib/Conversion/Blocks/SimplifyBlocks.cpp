@@ -140,8 +140,8 @@ struct DropProductMask : OpRewritePattern<vector::ContractionOp> {
         continue;
       // The same loop of the other side.
       SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-      std::optional<unsigned> dim = maps[1 - side].getResultPosition(
-          maps[side].getResult(limit->dim));
+      std::optional<unsigned> dim =
+          maps[1 - side].getResultPosition(maps[side].getResult(limit->dim));
       BlockZeros zeros(limit->end);
       if (!dim || !zeros.isZeroFrom(op->getOperand(1 - side), *dim) ||
           !zeros.isFinite(mask.getTrueValue()))
@@ -282,8 +282,8 @@ struct SimplifyBlocks : gate::impl::SimplifyBlocksBase<SimplifyBlocks> {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropMask, NarrowBound<arith::MaximumFOp>,
                  NarrowBound<arith::MinimumFOp>, DropDifference, DropProduct,
-                 DropProductMask, DropFactorMask, ApproximateExp, ApproximateDivision>(
-        &getContext());
+                 DropProductMask, DropFactorMask, ApproximateExp,
+                 ApproximateDivision>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -34,11 +34,11 @@ using namespace gate;
 
 /// A copy of fewer bytes a round is not worth warps of its own.
 static constexpr int64_t leastBytes = 8192;
-/// Elements in f32 of the largest tile of two blocks that share a multiprocessor:
-/// 16 a thread of two groups of warps.
+/// Elements in f32 of the largest tile of two blocks that share a
+/// multiprocessor: 16 a thread of two groups of warps.
 static constexpr int64_t mostShared = 4096;
-/// Bytes of the only round of a kernel that have room in a multiprocessor beside
-/// what its products need.
+/// Bytes of the only round of a kernel that have room in a multiprocessor
+/// beside what its products need.
 static constexpr int64_t mostRoundBytes = 132 * 1024;
 /// Limits of a tensor map (PTX ISA, section 5.5): dims, elements of a box along
 /// one dim, and what strides are multiples of, in bytes.
@@ -614,8 +614,8 @@ static bool fillsRegisters(func::FuncOp kernel) {
       .wasInterrupted();
 }
 
-/// A kernel without a loop has one round: its next tile's copies can run under it.
-/// Makes that a loop, if there are products to hide them under.
+/// A kernel without a loop has one round: its next tile's copies can run under
+/// it. Makes that a loop, if there are products to hide them under.
 bool Stager::makeRound() {
   Block *body = &kernel.getBody().front();
   bool multiplies = false, loops = false;
@@ -636,7 +636,8 @@ bool Stager::makeRound() {
   auto round = scf::ForOp::create(b, loc, zero, one, one);
   Block *inside = round.getBody();
   inside->getOperations().splice(inside->begin(), body->getOperations(),
-                                 body->begin(), Block::iterator(zero.getDefiningOp()));
+                                 body->begin(),
+                                 Block::iterator(zero.getDefiningOp()));
   return true;
 }
 

@@ -24,9 +24,9 @@ namespace gate {
 using namespace mlir;
 using namespace gate;
 
-/// Moves a write up to the op that made its vector, over ops that do not look at
-/// memory and other writes, which are to other places; what computes its place
-/// goes before that op.
+/// Moves a write up to the op that made its vector, over ops that do not look
+/// at memory and other writes, which are to other places; what computes its
+/// place goes before that op.
 static void moveUp(vector::TransferWriteOp write) {
   Operation *maker = write.getVector().getDefiningOp();
   if (!maker || maker->getBlock() != write->getBlock())
