@@ -627,6 +627,29 @@ static int64_t reducedProductRows(vector::MultiDimReductionOp op) {
                                                             : 0;
 }
 
+/// Products at once whose sums fit in half of a multiprocessor's registers.
+static constexpr int64_t mostProductsAtOnce = 3;
+
+/// The most products of one block of ops that wait for no other product, so
+/// that their sums may be there at once; those that add to one another count
+/// once.
+static int64_t mostAtOnce(func::FuncOp kernel) {
+  DenseMap<Block *, int64_t> counts;
+  DenseSet<Value> later;
+  int64_t most = 0;
+  kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    bool waits = llvm::any_of(op->getOperands(), [&](Value operand) {
+      return later.contains(operand);
+    });
+    bool multiplies = isa<vector::ContractionOp, block::MultiplyOp>(op);
+    if (multiplies && !waits)
+      most = std::max(most, ++counts[op->getBlock()]);
+    if (multiplies || waits)
+      later.insert(op->result_begin(), op->result_end());
+  });
+  return most;
+}
+
 namespace {
 struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
   using gate::impl::DistributeBlocksBase<
@@ -705,6 +728,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     if (reducedRows &&
         product <= most * LinearLayout::lanes * Distributor::mostSums)
       warps = std::min<int64_t>(most, hasRing ? 8 : 16);
+    int64_t atOnce = mostAtOnce(kernel);
     BlockLayouts layouts(16 / narrowest, warps, warpgroups);
     Distributor distributor(kernel, layouts, sharedBytes, allowTf32);
     if (failed(distributor.run()))
@@ -716,6 +740,7 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // warps must know how many there are; other kernels want many blocks.
     if (product || hasRing) {
       bool isShared = warpgroups && isNarrow && !hasRing && warps <= 8 &&
+                      atOnce <= mostProductsAtOnce &&
                       words <= 16 * warps * LinearLayout::lanes &&
                       2 * distributor.getSharedBytes() <= sharedBytes;
       kernel->setAttr("gate.blocks", b.getI64IntegerAttr(isShared ? 2 : 1));
