@@ -76,3 +76,19 @@ func.func @row(%a: memref<64x16xbf16>, %g: memref<64xf32>, %c: memref<64x64xf32>
   vector.transfer_write %s, %c[%c0, %c0] {in_bounds = [true, true]} : vector<64x64xf32>, memref<64x64xf32>
   return
 }
+
+// A result of 128 by 256 without copies ahead: as many warps as hold 64 sums each.
+// CHECK-LABEL: func.func @large(
+// CHECK-SAME:    gate.threads = 512
+func.func @large(%a: memref<128x64xbf16>, %b: memref<256x64xbf16>, %c: memref<128x256xf32>) attributes {gate.kernel} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : bf16
+  %none = arith.constant dense<0.0> : vector<128x256xf32>
+  %x = vector.transfer_read %a[%c0, %c0], %zero {in_bounds = [true, true]} : memref<128x64xbf16>, vector<128x64xbf16>
+  %y = vector.transfer_read %b[%c0, %c0], %zero {in_bounds = [true, true]} : memref<256x64xbf16>, vector<256x64xbf16>
+  %p = vector.contract {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"], kind = #vector.kind<add>} %x, %y, %none
+      : vector<128x64xbf16>, vector<256x64xbf16> into vector<128x256xf32>
+  vector.transfer_write %p, %c[%c0, %c0] {in_bounds = [true, true]} : vector<128x256xf32>, memref<128x256xf32>
+  return
+}

@@ -83,3 +83,16 @@ func.func @vector(%q: tensor<2x256x8x32xbf16>, %v: tensor<2x256x8x16xbf16>, %g: 
     -> (tensor<2x256x8x16xbf16>, tensor<2x8x32x16xf32>)
   return %o : tensor<2x256x8x16xbf16>
 }
+
+// -----
+
+// Keys change every three heads, gates and beta every two: no two neighbours are
+// alike everywhere.
+// CHECK-LABEL: func.func @crossed(
+// CHECK:         scf.forall (%{{.*}}, %{{.*}}, %{{.*}}) in (2, 12, 4)
+func.func @crossed(%q: tensor<2x256x4x64xbf16>, %v: tensor<2x256x12x32xbf16>, %g: tensor<2x256x6xf32>, %beta: tensor<2x256x6xbf16>) -> tensor<2x256x12x32xbf16> {
+  %o, %last = gate.linear_scan %q, %q, %v decay(%g) beta(%beta) {update = #gate.update<delta>}
+    : (tensor<2x256x4x64xbf16>, tensor<2x256x4x64xbf16>, tensor<2x256x12x32xbf16>, tensor<2x256x6xf32>, tensor<2x256x6xbf16>)
+    -> (tensor<2x256x12x32xbf16>, tensor<2x12x64x32xf32>)
+  return %o : tensor<2x256x12x32xbf16>
+}

@@ -14,6 +14,8 @@
 
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace gate;
 
@@ -239,15 +241,19 @@ int64_t LinearScanOp::getStateFreeShare() {
   // Heads of values that share all else.
   if (getDecayConstants())
     return 1;
-  int64_t heads = getNumHeads(), most = 1;
-  Values operands{getQuery(), getKey(), getDecay(), getBeta()};
-  llvm::append_range(operands, getTransition());
-  for (Value operand : operands)
+  // Neighbours are alike where none of the rest changes between them.
+  int64_t heads = getNumHeads(), share = heads;
+  auto meet = [&](Value operand, unsigned dim) {
     if (operand)
-      most = std::max(most,
-                      cast<RankedTensorType>(operand.getType()).getDimSize(2));
-  if (Value shared = getBonus())
-    most =
-        std::max(most, cast<RankedTensorType>(shared.getType()).getDimSize(0));
-  return heads % most == 0 ? heads / most : 1;
+      share = std::gcd(
+          share,
+          heads / cast<RankedTensorType>(operand.getType()).getDimSize(dim));
+  };
+  for (Value operand : {Value(getQuery()), Value(getKey()), Value(getDecay()),
+                        Value(getBeta())})
+    meet(operand, 2);
+  for (Value operand : getTransition())
+    meet(operand, 2);
+  meet(getBonus(), 0);
+  return share;
 }

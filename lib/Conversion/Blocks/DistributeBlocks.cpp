@@ -719,7 +719,10 @@ struct DistributeBlocks : gate::impl::DistributeBlocksBase<DistributeBlocks> {
     // Products one after another wait for each other: two blocks of few
     // registers hide that, each of at most two groups.
     else if (product && warpgroups && isNarrow)
-      warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 16), 4, 8);
+      warps = std::max(
+          std::clamp<int64_t>(product / (LinearLayout::lanes * 16), 4, 8),
+          std::min<int64_t>(
+              product / (LinearLayout::lanes * Distributor::mostSums), 16));
     else if (product)
       warps = std::clamp<int64_t>(product / (LinearLayout::lanes * 32), 4, 16);
     // Warps take 16 rows each; side by side along rows that are reduced they

@@ -40,7 +40,8 @@ static void moveUp(vector::TransferWriteOp write) {
           return user == write || llvm::is_contained(needed, user);
         }))
       continue;
-    if (llvm::any_of(op->getOperands(), [&](Value operand) {
+    if (op->getNumRegions() > 0 ||
+        llvm::any_of(op->getOperands(), [&](Value operand) {
           return operand.getDefiningOp() == maker;
         }))
       return;
@@ -119,7 +120,10 @@ struct WriteEarly : gate::impl::WriteEarlyBase<WriteEarly> {
         after.push_back(cast<vector::TransferWriteOp>(op));
       for (vector::TransferWriteOp write : after)
         if (write.getVector().getDefiningOp() == choice &&
-            write.getVector().hasOneUse())
+            write.getVector().hasOneUse() &&
+            llvm::count_if(write->getOperands(), [&](Value operand) {
+              return operand.getDefiningOp() == choice;
+            }) == 1)
           sink(choice, write);
       dropUnused(choice);
     }
