@@ -378,15 +378,12 @@ Value Distributor::selectPairs(arith::SelectOp op, const LinearLayout &layout,
       type.getElementTypeBitWidth() != 16 || bases.empty() ||
       !isa<VectorType>(op.getCondition().getType()))
     return Value();
-  Values all = split(operands[0]), sides;
-  bool isPaired = true;
   for (auto [dim, c] : llvm::enumerate(bases.front()))
-    isPaired &= !c || isConstantAlong(op.getCondition(), dim);
-  for (size_t i = 0; i < all.size(); i += 2) {
-    if (!isPaired && all[i] != all[i + 1])
+    if (c && !isConstantAlong(op.getCondition(), dim))
       return Value();
+  Values all = split(operands[0]), sides;
+  for (size_t i = 0; i < all.size(); i += 2)
     sides.push_back(all[i]);
-  }
   Value chosen = arith::SelectOp::create(
       b, loc, join(sides), join(words(operands[1])), join(words(operands[2])));
   return vector::BitCastOp::create(
